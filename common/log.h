@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* One line of JSON per event on standard error (or a file), written with a single write(2).
+ * Never give it tokens, passwords, names of people or SQL values. */
+#ifndef GREMIO_LOG_H
+#define GREMIO_LOG_H
+
+#include "common/sbuf.h"
+
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+
+/* program names the process in every line ("router", "worker/api-1"); level is the least that is written.
+ * fd stays the caller's. */
+void log_init(const char *program, enum log_level level, int fd);
+/* Renames after a fork. The text is copied (at most 31 bytes). */
+void log_rename(const char *program);
+
+/* Adds the pairs to one line: log_event(LOG_LEVEL_WARN, "slot_died", "slot", name, "route", route, NULL).
+ * Names and values alternate, all const char *, ended by NULL; a NULL value ends the list as well. */
+void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
+/* A line already rendered as a JSON object body without braces ("\"a\":1"), for the access log. */
+void log_raw(enum log_level level, const char *event, struct slice body);
+/* At most one line per event name and second, for what can repeat without a bound (descriptor limit).
+ * Lines swallowed are counted in the next one as "suppressed". */
+void log_seldom(enum log_level level, const char *event, const char *detail);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What both supervisors (router master, worker supervisor) need of processes: children with back-off,
+ * signals that cannot be lost, hardening, sockets with the right flags. */
+#ifndef GREMIO_PROC_H
+#define GREMIO_PROC_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "common/err.h"
+#include "common/sbuf.h"
+
+/* One supervised child. All fields belong to the supervisor that embeds it. */
+struct proc_child {
+    pid_t pid; /* 0: not running */
+    int64_t started_us;
+    unsigned deaths;       /* in a row, each sooner than 10 s after its start */
+    int64_t not_before_us; /* back-off: no respawn before */
+};
+
+/* Back-off after a death: 0 for the first after 10 s of life, then 100 ms * 2^n up to 10 s. */
+void proc_child_died(struct proc_child *c, int64_t now_us);
+bool proc_child_due(const struct proc_child *c, int64_t now_us);
+
+/* Blocks the signals of set and returns a signalfd (CLOEXEC, non-blocking) for them, or -1. */
+int proc_signal_fd(const sigset_t *set);
+/* After fork: default dispositions, empty mask, dies with its parent (PR_SET_PDEATHSIG signo), checks that the parent
+ * still lives (exits otherwise). */
+void proc_child_enter(pid_t parent, int signo);
+/* No core dumps, no new privileges, RLIMIT_NOFILE raised to its hard limit. */
+void proc_harden(void);
+
+/* Listening Unix stream socket at path (mode 0600), replacing a stale one; -1 with why. */
+int proc_listen_unix(const char *path, struct sbuf *why);
+/* Listening TCP socket on "HOST:PORT" ("127.0.0.1:8000", "[::1]:8000") with SO_REUSEPORT when share; why says "port
+ * 8000 on 127.0.0.1 is taken by another program" and the like; -1 then. */
+int proc_listen_tcp(const char *address, bool share, struct sbuf *why);
+
+/* Sets the process title shown by ps ("gremio-worker: api 1"). call proc_title_init from main first. */
+void proc_title_init(int argc, char **argv);
+void proc_title(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+#endif

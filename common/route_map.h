@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Methods, slot kinds and the table of path patterns. Workers announce their table to the router, which so
+ * learns where a request goes, how large its body may be and whether it needs a token, and nothing more. */
+#ifndef GREMIO_ROUTE_MAP_H
+#define GREMIO_ROUTE_MAP_H
+
+#include "common/err.h"
+
+enum method { M_GET, M_HEAD, M_POST, M_PUT, M_PATCH, M_DELETE, M_OPTIONS, M_OTHER, METHOD_COUNT };
+const char *method_name(enum method m);
+/* Case-sensitive (RFC 9110 9.1); M_OTHER for any other token. */
+enum method method_parse(struct slice s);
+/* GET, HEAD, OPTIONS: repeated without harm. */
+bool method_is_safe(enum method m);
+
+enum slot_kind { KIND_API, KIND_SLOW, KIND_AUTH, KIND_JOBS, KIND_COUNT };
+const char *slot_kind_name(enum slot_kind k);
+
+#define ROUTE_PATTERN_MAX 128
+#define ROUTE_MAP_MAX     1024 /* rows of one table */
+#define ROUTE_PARAMS_MAX  4    /* {names} in one pattern */
+
+struct route_entry {
+    enum method method;
+    enum slot_kind kind;
+    bool open;         /* needs no token */
+    uint32_t max_body; /* bytes; 0: a body is refused with 413 */
+    char pattern
+        [ROUTE_PATTERN_MAX]; /* "/api/v1/clients/{id}": literal segments or whole-segment names */
+};
+
+struct route_map {
+    size_t count;
+    struct route_entry rows[ROUTE_MAP_MAX];
+};
+
+struct route_match {
+    int row;         /* index into rows; -1 when no row fits the method too */
+    bool path_known; /* some row fits the path: 405 rather than 404 */
+    uint32_t allow;  /* bit per enum method that the path has */
+    size_t param_count;
+    struct slice params[ROUTE_PARAMS_MAX]; /* the {name} segments in order, borrowed from path */
+};
+
+/* path is decoded and normalised ("/a/b"). A literal segment wins over a {name}. HEAD matches a GET row. */
+void route_map_find(const struct route_map *map, enum method m, struct slice path,
+                    struct route_match *out);
+/* "GET, HEAD, POST" into out; for the Allow field. */
+void route_allow_text(uint32_t allow, char out[64]);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* HTTP/1.1 server connections on libevent bufferevents: reading with the strict parser (http1.h), limits and timers,
+ * TLS, ordered answers, keep-alive, drain. Owns connections and exchanges; knows no route, token or slot. */
+#ifndef GREMIO_HTTP_H
+#define GREMIO_HTTP_H
+
+#include <event2/event.h>
+
+#include "router/exchange.h"
+
+struct http_server;
+
+/* Borrowed by the server until http_free; a reload may swap the pointed-to values between two events. */
+struct http_limits {
+    int64_t request_line_max, header_bytes_max, header_fields_max, body_max;
+    int64_t header_timeout, body_timeout, body_min_rate, body_grace, idle_timeout,
+        write_timeout; /* ms; rate in bytes/s */
+    int64_t requests_per_connection, connections_max, connections_per_address;
+};
+
+struct http_callbacks {
+    /* The head is complete. Either answers (http_reply) or names the body limit by http_accept_body. */
+    void (*on_head)(struct exchange *x, void *arg);
+    /* The body is complete (x->body) and within the limit. Answers now or later, exactly once. */
+    void (*on_request)(struct exchange *x, void *arg);
+    /* The client went away while flow or dispatch held x: x stays valid until http_drop(x) is called. */
+    void (*on_gone)(struct exchange *x, void *arg);
+    /* The last word on every exchange (also parser errors), before it is freed: access log and metrics. */
+    void (*on_end)(const struct exchange *x, int status, size_t bytes, void *arg);
+    void *arg;
+};
+
+/* An answer; slices are copied before http_reply returns. */
+struct http_answer {
+    int status;
+    struct slice content_type; /* empty: no body */
+    struct slice body;
+    struct slice etag, location, allow, cache_control, csp; /* empty: no field */
+    int retry_after;                                        /* seconds, 0: no field */
+    bool replayed;
+};
+
+/* The listening socket fd becomes the server's. base and limits are borrowed. tls may be NULL (an SSL_CTX *). */
+MUST_USE enum err http_new(struct event_base *base, int fd, const struct http_limits *limits,
+                           const struct http_callbacks *cb, void *tls, struct http_server **out);
+/* New connections use tls (an SSL_CTX *, up-referenced by the server); existing ones keep theirs. */
+void http_set_tls(struct http_server *s, void *tls);
+/* Reads the body up to max bytes, then on_request. A longer one is answered 413 without reading it. */
+void http_accept_body(struct exchange *x, uint64_t max);
+/* Answers once; afterwards x is not the caller's any more. Works also when the client is gone. */
+void http_reply(struct exchange *x, const struct http_answer *a);
+/* Answers with the problem document of e; detail may be NULL (texts es, en). */
+void http_problem(struct exchange *x, enum err e, const char *detail_es, const char *detail_en);
+/* Gives back an exchange whose client is gone, without an answer. */
+void http_drop(struct exchange *x);
+/* Stops listening, closes idle connections, lets the rest finish with Connection: close. */
+void http_drain(struct http_server *s);
+/* Open connections. */
+size_t http_connections(const struct http_server *s);
+void http_free(struct http_server *s);
+
+#endif

@@ -1,0 +1,103 @@
+-- What belongs to no practice: the directory, accounts and sessions, keys, the migration ledger.
+-- Run by `gremioctl init` as gremio_owner, which owns all of it and never logs in.
+-- gremio_router reads the directory and public keys; gremio_auth accounts, sessions and private keys;
+-- gremio_provision (the CLI) acts as gremio_owner. Pool logins get nothing here.
+
+CREATE TABLE public.tenant(
+  id uuid PRIMARY KEY,
+  code text UNIQUE NOT NULL CHECK (code ~ '^[a-z0-9]{4,8}$'),       -- names schema and role: t_CODE
+  slug text UNIQUE NOT NULL CHECK (slug ~ '^[a-z0-9](-?[a-z0-9])+$' AND length(slug) BETWEEN 3 AND 40),
+  name text NOT NULL, sector text NOT NULL, country char(2) NOT NULL,
+  time_zone text NOT NULL, locale text NOT NULL, currency char(3) NOT NULL,
+  state text NOT NULL DEFAULT 'active'
+    CHECK (state IN ('provisioning','active','read_only','suspended','migrating','closing')),
+  pool smallint NOT NULL CHECK (pool BETWEEN 0 AND 999),
+  schema_version int NOT NULL DEFAULT 0,
+  created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now());
+CREATE INDEX tenant_pool ON public.tenant(pool);
+CREATE INDEX tenant_behind ON public.tenant(schema_version, id);
+
+CREATE TABLE public.account(
+  id uuid PRIMARY KEY,
+  email text UNIQUE NOT NULL CHECK (email = lower(email)),
+  password_hash text, token_epoch int NOT NULL DEFAULT 0,
+  created_at timestamptz NOT NULL DEFAULT now());
+
+-- Operators of the installation (gremioctl operator create).
+CREATE TABLE public.operator(
+  account_id uuid PRIMARY KEY REFERENCES public.account ON DELETE CASCADE,
+  created_at timestamptz NOT NULL DEFAULT now());
+
+CREATE TABLE public.membership(
+  account_id uuid REFERENCES public.account ON DELETE CASCADE,
+  tenant_id uuid REFERENCES public.tenant ON DELETE CASCADE,
+  staff_id uuid NOT NULL, role text NOT NULL, epoch int NOT NULL DEFAULT 0, revoked_at timestamptz,
+  PRIMARY KEY(account_id, tenant_id));
+CREATE INDEX membership_tenant ON public.membership(tenant_id);
+
+-- A refresh token is HMAC(refresh_key, id, refresh_counter): one counter per session, nothing stored per token.
+CREATE TABLE public.session(
+  id uuid PRIMARY KEY,
+  account_id uuid NOT NULL REFERENCES public.account ON DELETE CASCADE,
+  tenant_id uuid NOT NULL REFERENCES public.tenant ON DELETE CASCADE,
+  refresh_key bytea NOT NULL, refresh_counter bigint NOT NULL DEFAULT 0, refreshed_at timestamptz NOT NULL DEFAULT now(),
+  idle_deadline timestamptz NOT NULL, hard_deadline timestamptz NOT NULL,
+  revoked_at timestamptz, revoke_reason text, user_agent text, peer text,
+  created_at timestamptz NOT NULL DEFAULT now());
+CREATE INDEX session_account ON public.session(account_id) WHERE revoked_at IS NULL;
+CREATE INDEX session_tenant ON public.session(tenant_id);
+CREATE INDEX session_revoked ON public.session(revoked_at) WHERE revoked_at IS NOT NULL;
+
+CREATE TABLE public.signing_key(
+  kid text PRIMARY KEY, alg text NOT NULL CHECK (alg = 'ES256'),
+  public_pem text NOT NULL, public_jwk jsonb NOT NULL,
+  state text NOT NULL CHECK (state IN ('next','active','retiring','revoked')),
+  created_at timestamptz NOT NULL DEFAULT now());
+CREATE UNIQUE INDEX signing_key_active ON public.signing_key((1)) WHERE state = 'active';
+CREATE TABLE public.signing_secret(
+  kid text PRIMARY KEY REFERENCES public.signing_key, private_sealed bytea NOT NULL);
+
+-- The ledger of sql/public and sql/tenant_template: a file whose checksum changed is refused.
+CREATE TABLE public.migration(
+  scope text NOT NULL CHECK (scope IN ('public','tenant')), version int NOT NULL,
+  name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY(scope, version));
+-- The last failure of a tenant's migration; removed by its next success.
+CREATE TABLE public.migration_failure(
+  tenant_id uuid PRIMARY KEY REFERENCES public.tenant ON DELETE CASCADE,
+  version int NOT NULL, sqlstate text NOT NULL, error text NOT NULL, attempts int NOT NULL DEFAULT 1,
+  at timestamptz NOT NULL DEFAULT now());
+
+-- Routers listen here. The payload says what changed: "tenant UUID", "session UUID", "keys".
+CREATE FUNCTION public.directory_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF TG_TABLE_NAME = 'signing_key' THEN
+    PERFORM pg_catalog.pg_notify('gremio_directory', 'keys');
+  ELSIF TG_OP = 'DELETE' THEN
+    PERFORM pg_catalog.pg_notify('gremio_directory', TG_TABLE_NAME || ' ' || OLD.id);
+  ELSE
+    PERFORM pg_catalog.pg_notify('gremio_directory', TG_TABLE_NAME || ' ' || NEW.id);
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER tenant_changed AFTER INSERT OR UPDATE OR DELETE ON public.tenant
+  FOR EACH ROW EXECUTE FUNCTION public.directory_changed();
+CREATE TRIGGER session_revoked AFTER UPDATE OF revoked_at ON public.session
+  FOR EACH ROW WHEN (NEW.revoked_at IS NOT NULL) EXECUTE FUNCTION public.directory_changed();
+CREATE TRIGGER keys_changed AFTER INSERT OR UPDATE OR DELETE ON public.signing_key
+  FOR EACH STATEMENT EXECUTE FUNCTION public.directory_changed();
+
+-- Case and accents folded away, for search columns and search words alike.
+CREATE FUNCTION ext.fold(t text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  RETURN pg_catalog.regexp_replace(pg_catalog.normalize(pg_catalog.lower(t), 'NFD'), '[\u0300-\u036f]', '', 'g');
+-- A LIKE pattern that finds t anywhere, its own wildcards taken literally.
+CREATE FUNCTION ext.contains_pattern(t text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  RETURN '%' || pg_catalog.regexp_replace(ext.fold(t), '([\\%_])', '\\\1', 'g') || '%';
+
+GRANT USAGE ON SCHEMA public TO gremio_router, gremio_auth;
+GRANT USAGE ON SCHEMA ext TO PUBLIC;
+GRANT SELECT ON public.tenant, public.signing_key TO gremio_router;
+GRANT SELECT (id, revoked_at) ON public.session TO gremio_router;
+GRANT SELECT ON public.tenant, public.membership, public.signing_key, public.signing_secret TO gremio_auth;
+GRANT SELECT (id, email, password_hash, token_epoch), UPDATE (password_hash, token_epoch) ON public.account TO gremio_auth;
+GRANT SELECT, INSERT, UPDATE ON public.session TO gremio_auth;

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What a handler sees of one request: typed values in, statements to run as the tenant, an answer out.
+ * The three locks, the transaction, idempotency and the commit are the frame around it (unit.c): a handler cannot
+ * forget them. Everything lives in the request's arena. */
+#ifndef GREMIO_CALL_H
+#define GREMIO_CALL_H
+
+#include <libpq-fe.h>
+
+#include "common/arena.h"
+#include "common/frame.h"
+#include "common/problem.h"
+#include "worker/route.h"
+
+/* One parameter after validation. */
+struct value {
+    bool present;     /* was in the request (not the fallback) */
+    bool null;        /* absent without fallback, or JSON null */
+    const char *text; /* as PostgreSQL takes it; NUL-terminated; NULL when null */
+    int64_t number;   /* T_INT and T_BOOL */
+};
+
+struct call {
+    const struct frame_request *req;
+    const struct route *route;
+    struct arena *arena;
+    struct value *params;       /* in the order of route->params */
+    struct value *vars;         /* in the order of route->vars; null until set */
+    struct problem problem;     /* filled by whoever refuses; err is the answer's */
+    struct frame_reply reply;   /* SHAPE_RAW handlers and framework fill it; body in arena */
+    const struct slot_env *env; /* what this slot kind owns (keys, limits): worker/slot_env.h */
+    struct unit *unit;          /* the open unit of work: unit.c only */
+};
+
+/* The value of a declared parameter or var; aborts on a name the route does not declare (boot-time bug). */
+const struct value *call_get(const struct call *c, const char *name);
+void call_set(struct call *c, const char *name, const char *text);
+void call_set_int(struct call *c, const char *name, int64_t v);
+
+/* Runs one of route->stmts now. OK with *rows (PGRES_TUPLES_OK; freed with the request). On a database error
+ * c->problem.err says what it means and the same error is returned: the handler returns it, the unit is rolled back. */
+MUST_USE enum err call_query(struct call *c, const struct stmt *s, PGresult **rows);
+/* Queues one of route->stmts without waiting: rows are ignored, an error shows at the next call_query or at commit. */
+MUST_USE enum err call_post(struct call *c, const struct stmt *s);
+
+/* Refuses: fills c->problem and returns e. Nothing of the unit is kept. */
+enum err call_refuse(struct call *c, enum err e, const char *detail_es, const char *detail_en);
+/* Refuses with E_INVALID and one field ("/starts_at"). */
+enum err call_refuse_field(struct call *c, const char *pointer, const char *code, const char *es,
+                           const char *en);
+
+/* Answers with the first row of rows through route->columns (SHAPE_ONE). */
+MUST_USE enum err call_answer(struct call *c, const PGresult *rows);
+/* Answers SHAPE_RAW: body is copied. */
+MUST_USE enum err call_answer_raw(struct call *c, enum frame_content content, struct slice body);
+
+/* Text of one cell of the first row, NULL when SQL null. */
+const char *call_cell(const PGresult *rows, int row, const char *column);
+
+#endif

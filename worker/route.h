@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The rows an endpoint is made of. Adding an endpoint means adding a struct route to a file of worker/api/:
+ * from it come routing, permission, validation, SQL parameters, JSON out, OpenAPI and the all-roles test.
+ * Rows are const and live for ever; arrays end with a zeroed row. */
+#ifndef GREMIO_ROUTE_H
+#define GREMIO_ROUTE_H
+
+#include "common/route_map.h"
+
+/* Types of parameters in and columns out. */
+enum type {
+    T_TEXT =
+        1, /* UTF-8 without control characters but newline and tab; min and max in characters */
+    T_INT, /* within [min, max] */
+    T_BOOL,
+    T_UUID,
+    T_DATE, /* RFC 3339 full-date */
+    T_TIME, /* RFC 3339 date-time with offset, or local wall time without one: kept as text for PostgreSQL */
+    T_EMAIL, /* one address, lower-cased, at most 254 */
+    T_PHONE, /* E.164 after blanks, dots, dashes and brackets are dropped: + and 8 to 15 digits */
+    T_CURRENCY, /* ISO 4217, three capitals */
+    T_COLOR,    /* #rrggbb */
+    T_ZONE, /* an IANA zone name PostgreSQL knows (shape checked here, existence by the statement) */
+    T_CHOICE,   /* one of .choices, words separated by a blank */
+    T_CURSOR,   /* opaque, made by the list itself */
+    T_PASSWORD, /* 1 to 256 bytes, any UTF-8 */
+    /* columns only */
+    T_INSTANT, /* timestamptz -> "2026-07-01T15:00:00Z" */
+    T_ZONED,   /* TWO SQL columns, timestamptz and local timestamp -> "2026-07-01T09:00:00-06:00" */
+    T_JSON,    /* copied as it came */
+};
+
+enum where { IN_PATH = 1, IN_QUERY, IN_BODY };
+
+struct param {
+    const char *name;
+    enum where in;
+    enum type type;
+    int64_t min, max; /* characters or value; 0, 0: the type's own bounds (text: 1 to 200) */
+    bool required;
+    bool nullable;        /* body: null is a value (clears the column) */
+    const char *fallback; /* value when absent; NULL: SQL null */
+    const char *choices;
+    const char *doc;
+};
+
+struct column {
+    const char *name; /* a dot nests: "client.name" */
+    enum type type;
+    const char *doc;
+};
+
+/* One order of a list. The list's SQL must have key and id among its output names; key is never null. */
+struct sort {
+    const char *name; /* as in ?sort=; "-created_at" is descending */
+    const char *key;  /* output name of the list's SQL */
+    const char *type; /* PostgreSQL type of key, for the cursor: "text", "timestamptz" */
+    bool desc;
+};
+
+enum shape {
+    SHAPE_NONE = 1, /* no body (204) */
+    SHAPE_ONE,      /* one row as an object; no row: 404 */
+    SHAPE_PAGE,     /* {"data": [...], "next_cursor": ...} */
+    SHAPE_RAW,      /* the handler wrote the body */
+};
+
+enum cost { COST_FAST = 1, COST_SLOW, COST_AUTH };
+
+enum perm {
+    PERM_NONE = 0, /* boot refuses a row with it unless .open */
+    PERM_SELF,     /* any member: own profile */
+    PERM_BUSINESS_READ,
+    PERM_BUSINESS_WRITE,
+    PERM_STAFF_READ,
+    PERM_STAFF_WRITE,
+    PERM_SERVICE_READ,
+    PERM_SERVICE_WRITE,
+    PERM_CLIENT_READ,
+    PERM_CLIENT_WRITE,
+    PERM_APPOINTMENT_READ,
+    PERM_APPOINTMENT_WRITE,
+    PERM_COUNT,
+};
+
+/* One SQL statement with :name placeholders. Names are the route's params, its vars, or the built-in ones:
+ *   :new_id (a fresh UUIDv7 per request), :me_member, :me_account, :me_session, :me_role, :tenant_id, :if_version.
+ * ":name?" is a boolean: was the body field present. "::" is a cast as usual. */
+struct stmt {
+    const char *name; /* unique within the route: for logs */
+    const char *sql;
+};
+
+struct call; /* worker/call.h */
+typedef enum err (*route_handler_fn)(struct call *c);
+
+struct route {
+    enum method method;
+    const char *path;
+    const char *summary; /* one line, English, for OpenAPI */
+    bool open;           /* no token: need must be PERM_NONE */
+    enum perm need;
+    enum cost cost;
+    uint32_t max_body; /* bytes; 0: 64 KiB for methods with body rows, none otherwise */
+    const struct param *params;
+    const struct param *vars;     /* further placeholders that the handler sets */
+    const struct column *columns; /* of the answer */
+    const struct sort *sorts;     /* lists: first is the default */
+    const char *sql;              /* the row's one statement; NULL when a handler runs stmts */
+    const char
+        *probe; /* run after sql when it changed nothing: a row found means 412 or 409, none 404 */
+    enum err probe_err;              /* what a probe hit means; OK: E_PRECONDITION_FAILED */
+    const struct stmt *const *stmts; /* a handler's statements, NULL-terminated */
+    route_handler_fn handler;
+    enum shape shape;
+    int success;          /* 200, 201, 204 */
+    bool etag;            /* answer has a "version" column: ETag; GET honours If-None-Match */
+    bool if_match;        /* 428 without If-Match; :if_version is its number */
+    const char *location; /* 201: "/api/v1/clients/{id}" filled from the answer's id column */
+};
+
+/* "given_name = CASE WHEN :given_name? THEN :given_name ELSE given_name END": one column of a PATCH. */
+#define PATCH_COLUMN(name) name " = CASE WHEN :" name "? THEN :" name " ELSE " name " END"
+
+/* Every resource's rows: routes.c lists them, one visible array, ended by NULL. */
+extern const struct route *const route_tables[];
+
+extern const struct route auth_routes[], me_routes[], business_routes[], staff_routes[],
+    service_routes[], client_routes[], appointment_routes[], openapi_routes[];
+
+#endif
