@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Request-lived memory: many small pieces, freed at once. Blocks are kept on reset, up to a bound.
  * Not thread-safe; every process has its own. */
 #ifndef GREMIO_ARENA_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The few words every file uses: checked results, slices of borrowed bytes, array sizes.
  * Owns nothing; includes nothing of ours. */
 #ifndef GREMIO_BASE_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The two clocks: monotonic for deadlines and durations, wall for tokens and what people read.
  * Local times and zones are PostgreSQL's work, never done here. */
 #ifndef GREMIO_CLOCK_H

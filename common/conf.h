@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Settings as rows: a program declares each once (name, type, bounds, default, secret, reload) and gets
  * --help text, file, environment and command-line parsing, and all-or-nothing reload from that row. */
 #ifndef GREMIO_CONF_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* One enum of failures for the whole project and one table of what each means to a client:
  * HTTP status, stable code (RFC 9457 "code" member), whether a retry can help, title in Spanish and English. */
 #ifndef GREMIO_ERR_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What router and slots say to each other over Unix sockets: length-prefixed frames, every field written and read
  * one by one (big-endian, lengths checked before use). No HTTP text crosses, so the two can never disagree about
  * where a message ends. An unknown type or a bad length means: drop the channel. Pure. */

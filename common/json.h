@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The strict pre-pass every JSON document passes before json-c may see it (json-c 0.16 accepts NaN, single
  * quotes, duplicate names, NUL in names, bad UTF-8, wrapped numbers). RFC 8259 and RFC 7493 (I-JSON). Pure. */
 #ifndef GREMIO_JSON_H

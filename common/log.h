@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* One line of JSON per event on standard error (or a file), written with a single write(2).
  * Never give it tokens, passwords, names of people or SQL values. */
 #ifndef GREMIO_LOG_H

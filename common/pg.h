@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* One libpq connection, blocking, with the session settings every Gremio connection has: UTC, ISO dates, empty
  * search_path, no waiting for ever. Text format, values only as $n. */
 #ifndef GREMIO_PG_H

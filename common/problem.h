@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* RFC 9457 problem documents: the one shape of every error a client sees, from the parser's 400 to a handler's 409. */
 #ifndef GREMIO_PROBLEM_H
 #define GREMIO_PROBLEM_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What both supervisors (router master, worker supervisor) need of processes: children with back-off,
  * signals that cannot be lost, hardening, sockets with the right flags. */
 #ifndef GREMIO_PROC_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Methods, slot kinds and the table of path patterns. Workers announce their table to the router, which so
  * learns where a request goes, how large its body may be and whether it needs a token, and nothing more. */
 #ifndef GREMIO_ROUTE_MAP_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* A growing byte buffer for building answers, frames and SQL texts. A failed allocation is remembered:
  * write freely, ask sbuf_failed once. */
 #ifndef GREMIO_SBUF_H

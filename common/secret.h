@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What is derived or sealed with the installation's secret files, over libsodium.
  * Each process is given only the files it needs: the router none but its own password. */
 #ifndef GREMIO_SECRET_H

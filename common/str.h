@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Pure text functions over slices: numbers, case, UTF-8, base64url, hex. Allocates nothing. */
 #ifndef GREMIO_STR_H
 #define GREMIO_STR_H

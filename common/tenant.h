@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The only place that makes schema, role and pool names. Everything comes from the opaque code in the
  * directory; nothing a client sends ever becomes a name. */
 #ifndef GREMIO_TENANT_H

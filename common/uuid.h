@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* UUIDs (RFC 9562): version 7 made here, so ids sort by time and need no sequence. */
 #ifndef GREMIO_UUID_H
 #define GREMIO_UUID_H

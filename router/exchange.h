@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* One request and its answer on its way through the router. Made and freed by http.c; every other file borrows it
  * between http's callbacks and http_reply. */
 #ifndef GREMIO_EXCHANGE_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* HTTP/1.1 server connections on libevent bufferevents: reading with the strict parser (http1.h), limits and timers,
  * TLS, ordered answers, keep-alive, drain. Owns connections and exchanges; knows no route, token or slot. */
 #ifndef GREMIO_HTTP_H

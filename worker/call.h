@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What a handler sees of one request: typed values in, statements to run as the tenant, an answer out.
  * The three locks, the transaction, idempotency and the commit are the frame around it (unit.c): a handler cannot
  * forget them. Everything lives in the request's arena. */

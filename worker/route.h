@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The rows an endpoint is made of. Adding an endpoint means adding a struct route to a file of worker/api/:
  * from it come routing, permission, validation, SQL parameters, JSON out, OpenAPI and the all-roles test.
  * Rows are const and live for ever; arrays end with a zeroed row. */
