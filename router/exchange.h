@@ -62,4 +62,8 @@ struct exchange {
     uint32_t queue_us, db_us;
 };
 
+/* The one place that moves an exchange between states; a step that the life of a request does not have is a bug and
+ * aborts the process (the master starts another). */
+void exchange_set_state(struct exchange *x, enum exchange_state next);
+
 #endif
