@@ -45,6 +45,10 @@ void problem_write(struct sbuf *out, const struct problem *p, enum lang lang,
     if (p->field_count > 0) {
         write_fields(out, p, lang);
     }
+    if (p->extra.n > 0) {
+        sbuf_char(out, ',');
+        sbuf_add(out, p->extra);
+    }
     sbuf_char(out, '}');
 }
 
