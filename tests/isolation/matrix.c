@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* What SQL can reach when everything in front of the database has failed: the attack matrix, tried as the pool login
+ * inside a practice's transaction, as the bare pool login, and as the other logins; and the grants of every schema. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/db.h"
+
+#define POOL "gremio_pool_00"
+
+/* What the attacker has: one connection and the names of both practices. */
+struct scene {
+    PGconn *super, *pool;
+    char *a, *b, *id_a, *id_b;
+};
+
+static struct scene scene_open(void)
+{
+    struct scene s = { .super = db_super(), .pool = db_login(POOL) };
+    s.a = db_code(s.super, "practice-a");
+    s.b = db_code(s.super, "practice-b");
+    s.id_a = db_value(s.super, "SELECT id FROM public.tenant WHERE slug = $1", "practice-a", NULL);
+    s.id_b = db_value(s.super, "SELECT id FROM public.tenant WHERE slug = $1", "practice-b", NULL);
+    return s;
+}
+
+static void scene_close(struct scene *s)
+{
+    PQfinish(s->super);
+    PQfinish(s->pool);
+    free(s->a);
+    free(s->b);
+    free(s->id_a);
+    free(s->id_b);
+}
+
+/* The server's own statement: role and path of code if the stamp in its schema is id. Rows it gave. */
+static int enter(struct scene *s, const char *code, const char *id, const char *read_only)
+{
+    char sql[512], path[64], role[32];
+    snprintf(path, sizeof path, "t_%s, pg_temp", code);
+    snprintf(role, sizeof role, "t_%s", code);
+    snprintf(sql, sizeof sql,
+             "SELECT set_config('search_path', $1, true), set_config('transaction_read_only', $2, "
+             "true), set_config('role', $3, true) FROM t_%s.schema_meta WHERE tenant_id = $4",
+             code);
+    const char *values[] = { path, read_only, role, id };
+    PGresult *r = PQexecParams(s->pool, sql, 4, NULL, values, NULL, NULL, 0);
+    int rows = PQresultStatus(r) == PGRES_TUPLES_OK ? PQntuples(r) : -1;
+    PQclear(r);
+    return rows;
+}
+
+/* {a} and {b} of a statement become the schema names t_CODE. */
+static char *with_names(const struct scene *s, const char *sql)
+{
+    char *out = NULL;
+    size_t len;
+    FILE *f = open_memstream(&out, &len);
+    while (*sql) {
+        if (sql[0] == '{' && (sql[1] == 'a' || sql[1] == 'b') && sql[2] == '}') {
+            fprintf(f, "t_%s", sql[1] == 'a' ? s->a : s->b);
+            sql += 3;
+        } else {
+            fputc(*sql++, f);
+        }
+    }
+    fclose(f);
+    return out;
+}
+
+struct attack {
+    const char *name, *sql;
+};
+
+/* Each is refused with 42501 (insufficient privilege) under practice a's role. */
+static const struct attack attacks[] = {
+    { "read of another practice", "SELECT * FROM {b}.client" },
+    { "write to another practice", "UPDATE {b}.client SET notes = 'x'" },
+    { "another practice's stamp", "SELECT * FROM {b}.schema_meta" },
+    { "own stamp", "UPDATE schema_meta SET tenant_id = gen_random_uuid()" },
+    { "own stamp deleted", "DELETE FROM schema_meta" },
+    { "role by function", "SELECT set_config('role', '{b}', true)" },
+    { "path by function", "SELECT set_config('search_path', '{b}', true)" },
+    { "time-out by function", "SELECT set_config('statement_timeout', '0', true)" },
+    { "role of the owner", "SET LOCAL ROLE gremio_owner" },
+    { "role of the CLI", "SET LOCAL ROLE gremio_provision" },
+    { "role of the superuser", "SET LOCAL ROLE postgres" },
+    { "session authorization", "SET SESSION AUTHORIZATION '{b}'" },
+    { "history rewritten", "UPDATE appointment_event SET to_state = 'completed'" },
+    { "history deleted", "DELETE FROM appointment_event" },
+    { "appointment deleted", "DELETE FROM appointment" },
+    { "client deleted", "DELETE FROM client" },
+    { "practice inserted", "INSERT INTO business SELECT * FROM business" },
+    { "own table dropped", "DROP TABLE client" },
+    { "own table altered", "ALTER TABLE client ADD COLUMN extra text" },
+    { "own table emptied", "TRUNCATE allocation" },
+    { "own grants widened", "GRANT SELECT ON client TO PUBLIC" },
+    { "own schema granted", "GRANT USAGE ON SCHEMA {a} TO {b}" },
+    { "index created", "CREATE INDEX ON client(notes)" },
+    { "trigger created", "CREATE TRIGGER spy AFTER INSERT ON client FOR EACH ROW EXECUTE FUNCTION "
+                         "suppress_redundant_updates_trigger()" },
+    { "table created", "CREATE TABLE loot(x text)" },
+    { "table in public", "CREATE TABLE public.loot(x text)" },
+    { "temporary table", "CREATE TEMP TABLE loot(x text)" },
+    { "view created", "CREATE VIEW loot AS SELECT 1" },
+    { "function created", "CREATE FUNCTION loot() RETURNS int LANGUAGE sql RETURN 1" },
+    { "function in ext", "CREATE FUNCTION ext.loot() RETURNS int LANGUAGE sql RETURN 1" },
+    { "schema created", "CREATE SCHEMA loot" },
+    { "role created", "CREATE ROLE loot" },
+    { "role altered", "ALTER ROLE {a} SUPERUSER" },
+    { "membership taken", "GRANT {b} TO {a}" },
+    { "extension created", "CREATE EXTENSION dblink SCHEMA pg_catalog" },
+    { "large object created", "SELECT lo_create(0)" },
+    { "large object by mode", "SELECT lo_creat(-1)" },
+    { "large object from bytes", "SELECT lo_from_bytea(0, '\\x00')" },
+    { "notification sent", "SELECT pg_notify('gremio_directory', 'keys')" },
+    { "program run", "COPY client(notes) FROM PROGRAM 'id'" },
+    { "file written", "COPY (SELECT 1) TO '/tmp/loot'" },
+    { "file read", "SELECT pg_read_file('/etc/passwd')" },
+    { "binary file read", "SELECT pg_read_binary_file('/etc/passwd')" },
+    { "folder listed", "SELECT pg_ls_dir('/')" },
+    { "password hashes", "SELECT rolpassword FROM pg_authid" },
+    { "accounts", "SELECT * FROM public.account" },
+    { "sessions", "SELECT * FROM public.session" },
+    { "memberships", "SELECT * FROM public.membership" },
+    { "private keys", "SELECT * FROM public.signing_secret" },
+    { "the directory", "SELECT * FROM public.tenant" },
+    { "query in a function", "SELECT query_to_xml('SELECT * FROM {b}.client', true, true, '')" },
+    { "schema in a function", "SELECT schema_to_xml('{b}', true, true, '')" },
+    { "settings reloaded", "SELECT pg_reload_conf()" },
+    { "server settings", "ALTER SYSTEM SET log_statement = 'all'" },
+    { "database altered", "ALTER DATABASE postgres SET search_path = '{b}'" },
+    { "write-ahead log", "SELECT pg_switch_wal()" },
+};
+
+Test(matrix, every_attack_inside_a_practice_is_denied)
+{
+    struct scene s = scene_open();
+    for (size_t i = 0; i < ARRAY_LEN(attacks); i++) {
+        char *sql = with_names(&s, attacks[i].sql);
+        db_do(s.pool, "BEGIN");
+        cr_assert_eq(enter(&s, s.a, s.id_a, "off"), 1, "practice a cannot be entered");
+        const char *got = db_try(s.pool, sql);
+        cr_expect(got && strcmp(got, "42501") == 0, "%s: %s gave %s", attacks[i].name, sql,
+                  got ? got : "success");
+        db_do(s.pool, "ROLLBACK");
+        free(sql);
+    }
+    printf("attack matrix: %zu statements as %s inside a practice\n", ARRAY_LEN(attacks), POOL);
+    scene_close(&s);
+}
+
+Test(matrix, own_rows_are_reachable)
+{
+    struct scene s = scene_open();
+    db_do(s.pool, "BEGIN");
+    cr_assert_eq(enter(&s, s.a, s.id_a, "off"), 1);
+    cr_expect_eq(db_number(s.pool, "SELECT count(*) FROM business", NULL), 1);
+    db_do(s.pool, "UPDATE business SET phone = phone");
+    db_do(s.pool, "ROLLBACK");
+    scene_close(&s);
+}
+
+Test(matrix, forgotten_role_switch_fails_closed)
+{
+    static const struct attack bare[] = {
+        { "qualified read", "SELECT * FROM {a}.client" },
+        { "qualified read of the practice", "SELECT * FROM {a}.business" },
+        { "qualified write", "UPDATE {a}.business SET phone = ''" },
+        { "stamp changed", "UPDATE {a}.schema_meta SET tenant_id = tenant_id" },
+        { "the directory", "SELECT * FROM public.tenant" },
+        { "accounts", "SELECT * FROM public.account" },
+        { "temporary table", "CREATE TEMP TABLE loot(x text)" },
+        { "schema created", "CREATE SCHEMA loot" },
+        { "role of the owner", "SET ROLE gremio_owner" },
+    };
+    struct scene s = scene_open();
+    for (size_t i = 0; i < ARRAY_LEN(bare); i++) {
+        char *sql = with_names(&s, bare[i].sql);
+        const char *got = db_try(s.pool, sql);
+        cr_expect(got && strcmp(got, "42501") == 0, "%s gave %s", sql, got ? got : "success");
+        free(sql);
+    }
+    const char *got = db_try(s.pool, "SELECT * FROM client");
+    cr_expect(got && strcmp(got, "42P01") == 0, "an unqualified name reached something");
+    scene_close(&s);
+}
+
+Test(matrix, wrong_stamp_sets_nothing)
+{
+    struct scene s = scene_open();
+    db_do(s.pool, "BEGIN");
+    cr_expect_eq(enter(&s, s.a, s.id_b, "off"), 0, "a's schema was entered with b's id");
+    char *role = db_value(s.pool, "SELECT current_user::text", NULL);
+    char *path = db_value(s.pool, "SELECT current_setting('search_path')", NULL);
+    cr_expect_str_eq(role, POOL);
+    cr_expect(strstr(path, "t_") == NULL, "path is %s", path);
+    const char *got = db_try(s.pool, "SELECT * FROM client");
+    cr_expect(got && strcmp(got, "42P01") == 0);
+    db_do(s.pool, "ROLLBACK");
+    free(role);
+    free(path);
+    scene_close(&s);
+}
+
+/* The session as a borrower of the connection would find it. */
+static void expect_bare(struct scene *s, const char *when)
+{
+    char *state = db_value(s->pool,
+                           "SELECT current_user || '|' || current_setting('search_path') || '|' || "
+                           "current_setting('transaction_read_only') || '|' || "
+                           "current_setting('is_superuser')",
+                           NULL);
+    cr_expect_str_eq(state, POOL "|\"\"|off|off", "after %s: %s", when, state);
+    free(state);
+}
+
+Test(matrix, nothing_is_left_behind)
+{
+    struct scene s = scene_open();
+    db_do(s.pool, "SET search_path = ''");
+    expect_bare(&s, "connecting");
+    static const char *const inside[] = {
+        "SELECT * FROM client",
+        "SELECT 1 / 0",
+        "SELECT * FROM no_such_table",
+        "DROP TABLE client",
+    };
+    static const char *const ends[] = { "COMMIT", "ROLLBACK" };
+    for (size_t i = 0; i < ARRAY_LEN(inside) * ARRAY_LEN(ends); i++) {
+        const char *sql = inside[i / ARRAY_LEN(ends)], *end = ends[i % ARRAY_LEN(ends)];
+        db_do(s.pool, "BEGIN");
+        cr_assert_eq(enter(&s, s.a, s.id_a, "on"), 1);
+        (void)db_try(s.pool, sql);
+        db_do(s.pool, end);
+        expect_bare(&s, sql);
+    }
+    scene_close(&s);
+}
+
+Test(matrix, read_only_units_cannot_write)
+{
+    struct scene s = scene_open();
+    db_do(s.pool, "BEGIN");
+    cr_assert_eq(enter(&s, s.a, s.id_a, "on"), 1);
+    const char *got = db_try(s.pool, "UPDATE business SET phone = phone");
+    cr_expect(got && strcmp(got, "25006") == 0, "a read-only unit wrote");
+    db_do(s.pool, "ROLLBACK");
+    scene_close(&s);
+}
+
+/* A practice of another pool is one whose role this login was never granted. */
+Test(matrix, other_pools_practice_is_unreachable)
+{
+    struct scene s = scene_open();
+    db_do(s.super, "CREATE ROLE t_elsewhere NOLOGIN NOINHERIT");
+    db_do(s.super, "CREATE SCHEMA t_elsewhere AUTHORIZATION gremio_owner");
+    db_do(s.super, "CREATE TABLE t_elsewhere.client(notes text)");
+    db_do(s.super, "GRANT USAGE ON SCHEMA t_elsewhere TO t_elsewhere");
+    db_do(s.super, "GRANT SELECT ON t_elsewhere.client TO t_elsewhere");
+    static const char *const tries[] = {
+        "SET ROLE t_elsewhere",
+        "SELECT set_config('role', 't_elsewhere', true)",
+        "SELECT * FROM t_elsewhere.client",
+        "SET SESSION AUTHORIZATION t_elsewhere",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+        const char *got = db_try(s.pool, tries[i]);
+        cr_expect(got && strcmp(got, "42501") == 0, "%s gave %s", tries[i], got ? got : "success");
+    }
+    db_do(s.super, "DROP SCHEMA t_elsewhere CASCADE");
+    db_do(s.super, "DROP ROLE t_elsewhere");
+    scene_close(&s);
+}
+
+Test(matrix, statistics_show_nothing_of_others)
+{
+    struct scene s = scene_open();
+    db_do(s.super, "ANALYZE");
+    db_do(s.pool, "BEGIN");
+    cr_assert_eq(enter(&s, s.a, s.id_a, "on"), 1);
+    cr_expect_eq(
+        db_number(s.pool, "SELECT count(*) FROM pg_stats WHERE schemaname = 't_' || $1", s.b, NULL),
+        0);
+    cr_expect_eq(
+        db_number(s.pool,
+                  "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND "
+                  "query <> '' AND query <> '<insufficient privilege>'",
+                  NULL),
+        0);
+    db_do(s.pool, "ROLLBACK");
+    scene_close(&s);
+}
+
+Test(matrix, a_slot_cannot_end_others_connections)
+{
+    struct scene s = scene_open();
+    PGconn *auth = db_login("gremio_auth");
+    char sql[96];
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d)", PQbackendPID(auth));
+    db_do(s.pool, "BEGIN");
+    cr_assert_eq(enter(&s, s.a, s.id_a, "off"), 1);
+    const char *got = db_try(s.pool, sql);
+    cr_expect(got && strcmp(got, "42501") == 0, "terminating gave %s", got ? got : "success");
+    db_do(s.pool, "ROLLBACK");
+    PQfinish(auth);
+    scene_close(&s);
+}
+
+Test(matrix, other_logins_see_only_their_part)
+{
+    static const struct {
+        const char *login, *sql;
+    } denied[] = {
+        { "gremio_router", "SELECT * FROM {a}.client" },
+        { "gremio_router", "SELECT * FROM {a}.schema_meta" },
+        { "gremio_router", "SELECT * FROM public.account" },
+        { "gremio_router", "SELECT * FROM public.membership" },
+        { "gremio_router", "SELECT refresh_key FROM public.session" },
+        { "gremio_router", "SELECT * FROM public.signing_secret" },
+        { "gremio_router", "UPDATE public.tenant SET state = 'active'" },
+        { "gremio_router", "INSERT INTO public.signing_key(kid, alg) VALUES ('x', 'ES256')" },
+        { "gremio_router", "SET ROLE {a}" },
+        { "gremio_auth", "SELECT * FROM {a}.client" },
+        { "gremio_auth", "SELECT * FROM {a}.schema_meta" },
+        { "gremio_auth", "UPDATE public.membership SET role = 'owner'" },
+        { "gremio_auth", "UPDATE public.tenant SET state = 'active'" },
+        { "gremio_auth", "INSERT INTO public.account(id, email) VALUES (gen_random_uuid(), 'x')" },
+        { "gremio_auth", "SET ROLE {a}" },
+        { "gremio_auth", "CREATE TEMP TABLE loot(x text)" },
+    };
+    struct scene s = scene_open();
+    for (size_t i = 0; i < ARRAY_LEN(denied); i++) {
+        PGconn *c = db_login(denied[i].login);
+        char *sql = with_names(&s, denied[i].sql);
+        const char *got = db_try(c, sql);
+        cr_expect(got && strcmp(got, "42501") == 0, "%s: %s gave %s", denied[i].login, sql,
+                  got ? got : "success");
+        free(sql);
+        PQfinish(c);
+    }
+    scene_close(&s);
+}
+
+/* arwdDxt of aclitem: a INSERT, r SELECT, w UPDATE, d DELETE. */
+static const char expected_grants[] = "allocation:arwd\n"
+                                      "appointment:arw\n"
+                                      "appointment_event:ar\n"
+                                      "business:rw\n"
+                                      "client:arw\n"
+                                      "client_busy:arwd\n"
+                                      "idempotency:arwd\n"
+                                      "resource:ar\n"
+                                      "schema_meta:\n"
+                                      "service:arw\n"
+                                      "staff:arw\n";
+
+Test(matrix, every_schema_has_exactly_its_grants)
+{
+    struct scene s = scene_open();
+    PGresult *tenants = PQexecParams(s.super, "SELECT 't_' || code, pool FROM public.tenant", 0,
+                                     NULL, NULL, NULL, NULL, 0);
+    cr_assert_geq(PQntuples(tenants), 2);
+    for (int i = 0; i < PQntuples(tenants); i++) {
+        const char *name = PQgetvalue(tenants, i, 0);
+        char *got = db_value(
+            s.super,
+            "SELECT string_agg(c.relname || ':' || coalesce((SELECT string_agg(left(case "
+            "x.privilege_type WHEN 'INSERT' THEN 'a' WHEN 'SELECT' THEN 'r' WHEN 'UPDATE' THEN 'w' "
+            "WHEN 'DELETE' THEN 'd' ELSE x.privilege_type END, 20), '' ORDER BY array_position("
+            "ARRAY['INSERT','SELECT','UPDATE','DELETE'], x.privilege_type)) FROM "
+            "aclexplode(c.relacl) x WHERE x.grantee = $1::regrole), '') || E'\\n', '' ORDER BY "
+            "c.relname) FROM pg_class c WHERE c.relnamespace = $1::regnamespace AND c.relkind IN "
+            "('r','p','v','m','S','f')",
+            name, NULL);
+        cr_expect_str_eq(got, expected_grants, "%s has drifted:\n%s", name, got);
+        free(got);
+    }
+    PQclear(tenants);
+    scene_close(&s);
+}
+
+/* Grants to anybody but the owner, the practice's role and (schema_meta and the schema only) its pool. */
+Test(matrix, nobody_else_has_grants_in_a_schema)
+{
+    struct scene s = scene_open();
+    long strangers = db_number(
+        s.super,
+        "SELECT count(*) FROM public.tenant t JOIN pg_class c ON c.relnamespace = ('t_' || "
+        "t.code)::regnamespace CROSS JOIN aclexplode(c.relacl) x WHERE x.grantee NOT IN "
+        "('gremio_owner'::regrole::oid, ('t_' || t.code)::regrole::oid) AND NOT (c.relname = "
+        "'schema_meta' AND x.privilege_type = 'SELECT' AND x.grantee = ('gremio_pool_' || "
+        "lpad(t.pool::text, 2, '0'))::regrole::oid)",
+        NULL);
+    cr_expect_eq(strangers, 0);
+    long schemas = db_number(
+        s.super,
+        "SELECT count(*) FROM public.tenant t JOIN pg_namespace n ON n.nspname = 't_' || t.code "
+        "CROSS JOIN aclexplode(n.nspacl) x WHERE x.grantee <> 'gremio_owner'::regrole AND NOT "
+        "(x.privilege_type = 'USAGE' AND x.grantee IN (n.nspname::regrole::oid, ('gremio_pool_' || "
+        "lpad(t.pool::text, 2, '0'))::regrole::oid))",
+        NULL);
+    cr_expect_eq(schemas, 0);
+    long owned = db_number(s.super,
+                           "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = "
+                           "c.relnamespace WHERE n.nspname LIKE 't\\_%' AND c.relowner <> "
+                           "'gremio_owner'::regrole",
+                           NULL);
+    cr_expect_eq(owned, 0, "a table belongs to somebody else than gremio_owner");
+    long code = db_number(s.super,
+                          "SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = "
+                          "p.pronamespace WHERE n.nspname LIKE 't\\_%'",
+                          NULL);
+    cr_expect_eq(code, 0, "a practice's schema holds functions");
+    scene_close(&s);
+}
+
+Test(matrix, roles_have_no_extra_powers)
+{
+    struct scene s = scene_open();
+    long strong = db_number(s.super,
+                            "SELECT count(*) FROM pg_roles WHERE (rolname LIKE 't\\_%' OR rolname "
+                            "LIKE 'gremio\\_%') AND (rolsuper OR rolcreatedb OR rolreplication OR "
+                            "rolbypassrls OR (rolcreaterole AND rolname <> 'gremio_provision'))",
+                            NULL);
+    cr_expect_eq(strong, 0);
+    long logins = db_number(s.super,
+                            "SELECT count(*) FROM pg_roles WHERE rolcanlogin AND (rolname LIKE "
+                            "'t\\_%' OR rolname = 'gremio_owner')",
+                            NULL);
+    cr_expect_eq(logins, 0, "a practice's role or the owner can log in");
+    long inherit = db_number(s.super,
+                             "SELECT count(*) FROM pg_roles WHERE rolinherit AND rolname ~ "
+                             "'^(t_|gremio_pool_|gremio_provision)'",
+                             NULL);
+    cr_expect_eq(inherit, 0, "a role inherits what it should have to switch to");
+    long pools = db_number(s.super,
+                           "SELECT count(*) FROM public.tenant t WHERE (SELECT count(*) FROM "
+                           "pg_auth_members m WHERE m.roleid = ('t_' || t.code)::regrole AND "
+                           "m.member <> 'gremio_provision'::regrole) <> 1",
+                           NULL);
+    cr_expect_eq(pools, 0, "a practice is in no pool or in several");
+    long owned = db_number(
+        s.super,
+        "SELECT count(*) FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid "
+        "WHERE d.deptype = 'o' AND r.rolname ~ '^(t_|gremio_pool_)'",
+        NULL);
+    cr_expect_eq(owned, 0, "a pool login or a practice's role owns something");
+    scene_close(&s);
+}
