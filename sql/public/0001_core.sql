@@ -94,6 +94,57 @@ CREATE FUNCTION ext.fold(t text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARA
 CREATE FUNCTION ext.contains_pattern(t text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   RETURN '%' || pg_catalog.regexp_replace(ext.fold(t), '([\\%_])', '\\\1', 'g') || '%';
 
+-- The words of a search as LIKE patterns, all of which must match; the longest first, for the trigram index.
+-- A text of nothing but digits and a phone's punctuation is one word: its digits.
+CREATE FUNCTION ext.search_patterns(q text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  RETURN CASE WHEN q ~ '^[-0-9+(). ]*[0-9][-0-9+(). ]*$'
+    THEN ARRAY['%' || pg_catalog.regexp_replace(q, '[^0-9]', '', 'g') || '%']
+    ELSE coalesce((SELECT pg_catalog.array_agg(ext.contains_pattern(w) ORDER BY pg_catalog.length(w) DESC)
+           FROM pg_catalog.regexp_split_to_table(q, '\s+') w WHERE w <> ''), ARRAY['%'::text]) END;
+
+-- Is z an IANA zone this server knows? (pg_timezone_names reads every zone file: 50 ms and more.) The shape keeps out
+-- abbreviations and POSIX rules, which AT TIME ZONE takes as well.
+CREATE FUNCTION ext.zone_known(z text) RETURNS boolean LANGUAGE plpgsql STABLE STRICT SET search_path = '' AS $$
+BEGIN
+  IF z !~ '^(UTC|Etc/(UTC|GMT[+-]1?[0-9])|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+){1,2})$' THEN
+    RETURN false;
+  END IF;
+  PERFORM pg_catalog.now() AT TIME ZONE z;
+  RETURN true;
+EXCEPTION WHEN invalid_parameter_value THEN
+  RETURN false;
+END $$;
+
+-- The instants at which clocks in zone z show l: none in a gap, two when clocks go back, else one. PostgreSQL itself
+-- picks one silently. The zone's offsets a day before and after cover the change between them.
+CREATE FUNCTION ext.local_instants(l timestamp, z text) RETURNS timestamptz[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  RETURN (SELECT coalesce(pg_catalog.array_agg(DISTINCT u ORDER BY u), '{}')
+    FROM (VALUES (l AT TIME ZONE 'UTC')) g(t),
+      LATERAL (VALUES (g.t - interval '1 day'), (g.t + interval '1 day')) near(t),
+      LATERAL (SELECT g.t - ((near.t AT TIME ZONE z) - (near.t AT TIME ZONE 'UTC')) AS u) i
+    WHERE u AT TIME ZONE z = l);
+
+-- One end of a range that a client gave: an instant, a wall-clock time in zone z, or a day there; a day is moved by days.
+CREATE FUNCTION ext.moment(t text, z text, days int) RETURNS timestamptz LANGUAGE sql STABLE STRICT PARALLEL SAFE
+  RETURN CASE WHEN pg_catalog.length(t) = 10 THEN (t::date + days)::timestamp AT TIME ZONE z
+    WHEN t ~* '(z|[+-][0-9]{2}:?[0-9]{2})$' THEN t::timestamptz
+    ELSE t::timestamp AT TIME ZONE z END;
+
+-- A practice changed somebody's role or archived them: the membership follows and their sessions end. The practice is
+-- the one whose role is set, so nobody reaches another's members.
+CREATE FUNCTION ext.member_changed(staff uuid, new_role text, works_here boolean) RETURNS void
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE account uuid; practice uuid;
+BEGIN
+  UPDATE public.membership m SET role = new_role, epoch = m.epoch + 1,
+    revoked_at = CASE WHEN works_here THEN NULL ELSE coalesce(m.revoked_at, pg_catalog.now()) END
+  FROM public.tenant t
+  WHERE 't_' || t.code = pg_catalog.current_setting('role') AND m.tenant_id = t.id AND m.staff_id = staff
+  RETURNING m.account_id, m.tenant_id INTO account, practice;
+  UPDATE public.session s SET revoked_at = pg_catalog.now(), revoke_reason = 'membership'
+  WHERE s.account_id = account AND s.tenant_id = practice AND s.revoked_at IS NULL;
+END $$;
+
 GRANT USAGE ON SCHEMA public TO gremio_router, gremio_auth;
 GRANT USAGE ON SCHEMA ext TO PUBLIC;
 GRANT SELECT ON public.tenant, public.signing_key TO gremio_router;
