@@ -39,6 +39,9 @@ struct conf_source {
  * settings is untouched and why holds one clear sentence naming file, line and setting. */
 MUST_USE enum err conf_load(const struct conf_row *rows, const struct conf_source *src,
                             void *settings, size_t size, struct sbuf *why);
+/* One file's text over what settings already holds; name is shown in refusals. Not all or nothing: conf_load is. */
+MUST_USE enum err conf_load_text(const struct conf_row *rows, struct slice text, const char *name,
+                                 void *settings, struct sbuf *why);
 /* As conf_load, but refuses a change of a row without .reload (named in why). */
 MUST_USE enum err conf_reload(const struct conf_row *rows, const struct conf_source *src,
                               void *settings, size_t size, struct sbuf *why);

@@ -42,6 +42,9 @@ struct route_match {
     struct slice params[ROUTE_PARAMS_MAX]; /* the {name} segments in order, borrowed from path */
 };
 
+/* Starts with '/', shorter than ROUTE_PATTERN_MAX, printable ASCII, braces only around whole segments, at most
+ * ROUTE_PARAMS_MAX of those. */
+bool route_pattern_valid(struct slice pattern);
 /* path is decoded and normalised ("/a/b"). A literal segment wins over a {name}. HEAD matches a GET row. */
 void route_map_find(const struct route_map *map, enum method m, struct slice path,
                     struct route_match *out);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Names of methods and slot kinds; finding the row of a path. Some sixty rows: a walk over them, cut short at the
+ * first differing segment, beats anything that must be kept in order. */
+#include "common/route_map.h"
+
+#include "common/str.h"
+
+static const char *const method_names[METHOD_COUNT] = {
+    [M_GET] = "GET",     [M_HEAD] = "HEAD",     [M_POST] = "POST",       [M_PUT] = "PUT",
+    [M_PATCH] = "PATCH", [M_DELETE] = "DELETE", [M_OPTIONS] = "OPTIONS", [M_OTHER] = "OTHER",
+};
+
+const char *method_name(enum method m)
+{
+    return method_names[(unsigned)m < METHOD_COUNT ? m : M_OTHER];
+}
+
+enum method method_parse(struct slice s)
+{
+    for (int m = 0; m < M_OTHER; m++) {
+        if (slice_eq(s, slice_of(method_names[m]))) {
+            return (enum method)m;
+        }
+    }
+    return M_OTHER;
+}
+
+bool method_is_safe(enum method m)
+{
+    return m == M_GET || m == M_HEAD || m == M_OPTIONS;
+}
+
+const char *slot_kind_name(enum slot_kind k)
+{
+    switch (k) {
+    case KIND_API:
+        return "api";
+    case KIND_SLOW:
+        return "slow";
+    case KIND_AUTH:
+        return "auth";
+    case KIND_JOBS:
+        return "jobs";
+    case KIND_COUNT:
+        break;
+    }
+    return "unknown";
+}
+
+static bool is_name(struct slice segment)
+{
+    return segment.n > 2 && segment.p[0] == '{' && segment.p[segment.n - 1] == '}';
+}
+
+bool route_pattern_valid(struct slice pattern)
+{
+    size_t names = 0;
+    if (pattern.n == 0 || pattern.n >= ROUTE_PATTERN_MAX || pattern.p[0] != '/') {
+        return false;
+    }
+    struct slice rest = { pattern.p + 1, pattern.n - 1 };
+    while (rest.p) {
+        struct slice segment = str_cut(&rest, '/');
+        bool name = is_name(segment);
+        names += name;
+        struct slice inner = name ? (struct slice){ segment.p + 1, segment.n - 2 } : segment;
+        for (size_t i = 0; i < inner.n; i++) {
+            if (inner.p[i] <= ' ' || inner.p[i] > '~' || inner.p[i] == '{' || inner.p[i] == '}') {
+                return false;
+            }
+        }
+    }
+    return names <= ROUTE_PARAMS_MAX;
+}
+
+/* How a path met one pattern. */
+struct trial {
+    uint64_t literals; /* top bit: the first segment was literal, and so on; the larger wins */
+    size_t param_count;
+    struct slice params[ROUTE_PARAMS_MAX];
+};
+
+static size_t segment_end(const char *p, size_t n, size_t from)
+{
+    const char *slash = from < n ? memchr(p + from, '/', n - from) : NULL;
+    return slash ? (size_t)(slash - p) : n;
+}
+
+/* Both start with '/'. Walks them segment by segment in step. */
+static bool matches(struct slice pattern, struct slice path, struct trial *t)
+{
+    size_t i = 0;
+    size_t k = 0;
+    uint64_t bit = UINT64_C(1) << 63;
+    t->literals = 0;
+    t->param_count = 0;
+    while (i < pattern.n && k < path.n) {
+        size_t i_end = segment_end(pattern.p, pattern.n, ++i);
+        size_t k_end = segment_end(path.p, path.n, ++k);
+        struct slice want = { pattern.p + i, i_end - i };
+        struct slice have = { path.p + k, k_end - k };
+        if (is_name(want)) {
+            if (have.n == 0 || t->param_count == ROUTE_PARAMS_MAX) {
+                return false;
+            }
+            t->params[t->param_count++] = have;
+        } else if (slice_eq(want, have)) {
+            t->literals |= bit;
+        } else {
+            return false;
+        }
+        bit >>= 1;
+        i = i_end;
+        k = k_end;
+    }
+    return i == pattern.n && k == path.n;
+}
+
+void route_map_find(const struct route_map *map, enum method m, struct slice path,
+                    struct route_match *out)
+{
+    uint64_t best = 0;
+    *out = (struct route_match){ .row = -1 };
+    if (path.n == 0 || path.p[0] != '/') {
+        return;
+    }
+    for (size_t i = 0; i < map->count; i++) {
+        const struct route_entry *e = &map->rows[i];
+        struct trial t;
+        if (!matches(slice_of(e->pattern), path, &t)) {
+            continue;
+        }
+        out->path_known = true;
+        out->allow |= 1u << e->method | (e->method == M_GET ? 1u << M_HEAD : 0);
+        bool fits = e->method == m || (m == M_HEAD && e->method == M_GET);
+        if (fits && (out->row < 0 || t.literals > best)) {
+            best = t.literals;
+            out->row = (int)i;
+            out->param_count = t.param_count;
+            memcpy(out->params, t.params, t.param_count * sizeof(t.params[0]));
+        }
+    }
+}
+
+void route_allow_text(uint32_t allow, char out[64])
+{
+    size_t n = 0;
+    for (int m = 0; m < M_OTHER; m++) {
+        if (allow >> m & 1) {
+            const char *name = method_names[m];
+            size_t len = strlen(name);
+            if (n > 0) {
+                memcpy(out + n, ", ", 2);
+                n += 2;
+            }
+            memcpy(out + n, name, len);
+            n += len;
+        }
+    }
+    out[n] = '\0';
+}
