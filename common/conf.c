@@ -308,7 +308,7 @@ static enum err read_file(const char *path, size_t max, bool secret, struct sbuf
         e = refuse(why, o, "", "others than its owner may use it; chmod 600 it");
     }
     while (e == OK) {
-        char *to = sbuf_room(out, max + 1);
+        char *to = sbuf_room(out, max + 1 - out->len);
         ssize_t n = to ? read(fd, to, max + 1 - out->len) : 0;
         if (n <= 0) {
             e = !to ? E_NOMEM : n < 0 ? E_IO : OK;
