@@ -24,15 +24,20 @@ struct call {
     const struct frame_request *req;
     const struct route *route;
     struct arena *arena;
-    struct value *params;       /* in the order of route->params */
-    struct value *vars;         /* in the order of route->vars; null until set */
-    struct problem problem;     /* filled by whoever refuses; err is the answer's */
+    struct value *params;          /* in the order of route->params */
+    struct value *vars;            /* in the order of route->vars; null until set */
+    struct value *builtins;        /* by enum stmt_builtin: new_id, me_member, ... */
+    const struct route_plan *plan; /* what boot made of route: worker/routes.h */
+    struct sbuf *body;             /* what reply.body is written to; kept from request to request */
+    struct problem problem;        /* filled by whoever refuses; err is the answer's */
+    bool keep; /* set by a handler that refuses: what it wrote is committed all the same */
     struct frame_reply reply;   /* SHAPE_RAW handlers and framework fill it; body in arena */
     const struct slot_env *env; /* what this slot kind owns (keys, limits): worker/slot_env.h */
     struct unit *unit;          /* the open unit of work: unit.c only */
 };
 
-/* The value of a declared parameter or var; aborts on a name the route does not declare (boot-time bug). */
+/* The value of a declared parameter, a var or a built-in placeholder ("new_id", "me_member"); aborts on a name the
+ * route does not declare (boot-time bug). */
 const struct value *call_get(const struct call *c, const char *name);
 void call_set(struct call *c, const char *name, const char *text);
 void call_set_int(struct call *c, const char *name, int64_t v);
@@ -51,6 +56,8 @@ enum err call_refuse_field(struct call *c, const char *pointer, const char *code
 
 /* Answers with the first row of rows through route->columns (SHAPE_ONE). */
 MUST_USE enum err call_answer(struct call *c, const PGresult *rows);
+/* The same without a row to show (SHAPE_NONE). A handler that returns OK without any answer gives this one. */
+MUST_USE enum err call_answer_none(struct call *c);
 /* Answers SHAPE_RAW: body is copied. */
 MUST_USE enum err call_answer_raw(struct call *c, enum frame_content content, struct slice body);
 

@@ -16,8 +16,10 @@ enum type {
     T_UUID,
     T_DATE, /* RFC 3339 full-date */
     T_TIME, /* RFC 3339 date-time with offset, or local wall time without one: kept as text for PostgreSQL */
-    T_EMAIL, /* one address, lower-cased, at most 254 */
-    T_PHONE, /* E.164 after blanks, dots, dashes and brackets are dropped: + and 8 to 15 digits */
+    T_MOMENT, /* T_DATE or T_TIME, kept as text: a range's end (ext.moment makes the instant) */
+    T_LOCALE, /* BCP 47 language or language-REGION: "es", "es-MX" */
+    T_EMAIL,  /* one address, lower-cased, at most 254 */
+    T_PHONE,  /* E.164 after blanks, dots, dashes and brackets are dropped: + and 8 to 15 digits */
     T_CURRENCY, /* ISO 4217, three capitals */
     T_COLOR,    /* #rrggbb */
     T_ZONE, /* an IANA zone name PostgreSQL knows (shape checked here, existence by the statement) */
@@ -44,6 +46,9 @@ struct param {
     const char *doc;
 };
 
+/* Columns stand in the order of the statement's output: the first row is its first column, T_ZONED takes two.
+ * Further outputs behind them are not shown (a list's sort key). Members of one nested object stand together; an
+ * object whose members are all null is still written. In a list every output needs a name of its own. */
 struct column {
     const char *name; /* a dot nests: "client.name" */
     enum type type;
@@ -54,15 +59,19 @@ struct column {
 struct sort {
     const char *name; /* as in ?sort=; "-created_at" is descending */
     const char *key;  /* output name of the list's SQL */
-    const char *type; /* PostgreSQL type of key, for the cursor: "text", "timestamptz" */
+    const char *
+        type; /* PostgreSQL type of key, for the cursor: "text", "timestamptz", "date", "bigint", "uuid" */
     bool desc;
 };
 
 enum shape {
     SHAPE_NONE = 1, /* no body (204) */
     SHAPE_ONE,      /* one row as an object; no row: 404 */
-    SHAPE_PAGE,     /* {"data": [...], "next_cursor": ...} */
-    SHAPE_RAW,      /* the handler wrote the body */
+    /* {"data": [...], "next_cursor": ...}. With sorts: the query parameters limit (1 to 200, default 50), cursor
+     * and, when there is more than one sort, sort are built in, and ordering, limit and cursor are added around the
+     * row's sql (no ORDER BY or LIMIT there). Without sorts: a short list in the statement's own order, cut at 200. */
+    SHAPE_PAGE,
+    SHAPE_RAW, /* the handler wrote the body */
 };
 
 enum cost { COST_FAST = 1, COST_SLOW, COST_AUTH };
@@ -113,16 +122,24 @@ struct route {
     const struct stmt *const *stmts; /* a handler's statements, NULL-terminated */
     route_handler_fn handler;
     enum shape shape;
-    int success;          /* 200, 201, 204 */
-    bool etag;            /* answer has a "version" column: ETag; GET honours If-None-Match */
-    bool if_match;        /* 428 without If-Match; :if_version is its number */
+    int success;   /* 200, 201, 204 */
+    bool etag;     /* answer has a "version" column: ETag; GET honours If-None-Match */
+    bool if_match; /* 428 without If-Match; :if_version is its number */
+    bool
+        any_version; /* a PATCH, PUT or DELETE that needs no If-Match; boot refuses one with neither */
     const char *location; /* 201: "/api/v1/clients/{id}" filled from the answer's id column */
 };
+
+#define ROUTE_PAGE_MAX      200 /* rows of one page */
+#define ROUTE_PAGE_DEFAULT  50
+#define ROUTE_PARAMS_LIMIT  48 /* rows of one route's params, built-in ones included */
+#define ROUTE_VARS_LIMIT    24
+#define ROUTE_COLUMNS_LIMIT 64
 
 /* "given_name = CASE WHEN :given_name? THEN :given_name ELSE given_name END": one column of a PATCH. */
 #define PATCH_COLUMN(name) name " = CASE WHEN :" name "? THEN :" name " ELSE " name " END"
 
-/* Every resource's rows: routes.c lists them, one visible array, ended by NULL. */
+/* Every resource's rows: worker/api.c lists them, one visible array, ended by NULL. */
 extern const struct route *const route_tables[];
 
 extern const struct route auth_routes[], me_routes[], business_routes[], staff_routes[],

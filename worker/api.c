@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Every resource of the API, in the order documentation shows them. A new file of worker/api/ is added here. */
+#include "worker/route.h"
+
+const struct route *const route_tables[] = {
+    auth_routes,   me_routes,          business_routes, staff_routes, service_routes,
+    client_routes, appointment_routes, openapi_routes,  NULL,
+};

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Where the values come from: the path's segments, the query's words, the body's members. Every fault is added to the
+ * problem and reading goes on, so that one answer names them all. What a type accepts is in params_types.c. */
+#include "worker/params.h"
+
+#include <json-c/json.h>
+
+#include "common/json.h"
+#include "common/str.h"
+
+/* ---- boot ---- */
+
+static int pattern_index(const char *pattern, const char *name)
+{
+    struct slice rest = slice_of(pattern);
+    int index = 0;
+    while (rest.p) {
+        struct slice part = str_cut(&rest, '/');
+        if (part.n < 3 || part.p[0] != '{') {
+            continue;
+        }
+        if (slice_eq((struct slice){ .p = part.p + 1, .n = part.n - 2 }, slice_of(name))) {
+            return index;
+        }
+        index++;
+    }
+    return -1;
+}
+
+static size_t pattern_names(const char *pattern)
+{
+    size_t n = 0;
+    for (const char *p = pattern; *p; p++) {
+        n += *p == '{';
+    }
+    return n;
+}
+
+static bool type_is_input(enum type t)
+{
+    return t >= T_TEXT && t <= T_PASSWORD;
+}
+
+static enum err compile_fallback(const struct param *row, struct value *out, struct sbuf *why)
+{
+    static struct arena forever; /* fallbacks live as long as the table */
+    *out = (struct value){ .null = true };
+    if (!row->fallback) {
+        return OK;
+    }
+    if (row->required || params_text(row, slice_of(row->fallback), &forever, out)) {
+        sbuf_fmt(why, "parameter \"%s\": its fallback does not fit its own row", row->name);
+        return E_CONFIG;
+    }
+    out->null = false;
+    return OK;
+}
+
+static enum err compile_row(const struct route *r, struct params_plan *out, const struct param *row,
+                            struct sbuf *why)
+{
+    for (size_t i = 0; i < out->count; i++) {
+        if (strcmp(out->rows[i].name, row->name) == 0) {
+            sbuf_fmt(why, "parameter \"%s\" is there twice", row->name);
+            return E_CONFIG;
+        }
+    }
+    int index = row->in == IN_PATH ? pattern_index(r->path, row->name) : 0;
+    if (out->count == ROUTE_PARAMS_LIMIT || index < 0 || !row->in || !type_is_input(row->type) ||
+        (row->type == T_CHOICE) != (row->choices != NULL)) {
+        sbuf_fmt(why, "parameter \"%s\": %s", row->name,
+                 out->count == ROUTE_PARAMS_LIMIT ? "too many parameters"
+                 : index < 0                      ? "the path has no such {name}"
+                 : !row->in                       ? "it has no place (.in)"
+                 : !type_is_input(row->type)      ? "its type is not one of parameters"
+                                                  : "choices belong to T_CHOICE and only there");
+        return E_CONFIG;
+    }
+    out->has_query |= row->in == IN_QUERY;
+    out->has_body |= row->in == IN_BODY;
+    out->path_index[out->count] = (uint8_t)index;
+    out->rows[out->count] = *row;
+    TRY(compile_fallback(row, &out->fallback[out->count], why));
+    out->count++;
+    return OK;
+}
+
+enum err params_compile(const struct route *r, const struct param *builtin, struct params_plan *out,
+                        struct sbuf *why)
+{
+    *out = (struct params_plan){ 0 };
+    size_t in_path = 0;
+    for (const struct param *p = r->params; p && p->name; p++) {
+        TRY(compile_row(r, out, p, why));
+        in_path += p->in == IN_PATH;
+    }
+    for (const struct param *p = builtin; p && p->name; p++) {
+        TRY(compile_row(r, out, p, why));
+    }
+    if (in_path != pattern_names(r->path)) {
+        sbuf_text(why, "every {name} of the path needs one IN_PATH parameter");
+        return E_CONFIG;
+    }
+    return OK;
+}
+
+/* ---- requests ---- */
+
+struct reader {
+    const struct params_plan *plan;
+    struct arena *arena;
+    struct value *values;
+    struct problem *problem;
+    bool broken; /* the query's coding itself: 400 */
+};
+
+static void refuse(struct reader *r, const char *pointer, const char *code, const char *es,
+                   const char *en)
+{
+    problem_add(r->problem, pointer, code, es, en);
+}
+
+/* "/name" with RFC 6901 escapes for body members, the bare name otherwise; cut at 100 bytes. */
+static const char *pointer_to(struct reader *r, struct slice name, bool body)
+{
+    size_t n = size_min(name.n, 100);
+    while (n < name.n && n > 0 && ((unsigned char)name.p[n] & 0xc0) == 0x80) {
+        n--; /* never inside a character */
+    }
+    char *out = arena_take(r->arena, 2 * n + 2);
+    if (!out) {
+        return body ? "/" : "?";
+    }
+    char *p = out;
+    if (body) {
+        *p++ = '/';
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool escape = body && (name.p[i] == '~' || name.p[i] == '/');
+        *p++ = escape ? '~' : name.p[i];
+        if (escape) {
+            *p++ = name.p[i] == '~' ? '0' : '1';
+        }
+    }
+    *p = '\0';
+    return out;
+}
+
+static void take_text(struct reader *r, size_t i, struct slice text)
+{
+    const struct param *row = &r->plan->rows[i];
+    struct value *v = &r->values[i];
+    const struct params_fault *fault = params_text(row, text, r->arena, v);
+    v->present = true;
+    v->null = fault != NULL;
+    if (fault) {
+        v->text = NULL;
+        refuse(r, pointer_to(r, slice_of(row->name), row->in == IN_BODY), fault->code,
+               fault->text[LANG_ES], fault->text[LANG_EN]);
+    }
+}
+
+static int find_param(const struct params_plan *plan, enum where in, struct slice name)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->rows[i].in == in && slice_eq(slice_of(plan->rows[i].name), name)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* No id, number or date looks like that segment: what it names does not exist. */
+static enum err read_path(struct reader *r, const struct route_match *match)
+{
+    for (size_t i = 0; i < r->plan->count; i++) {
+        const struct param *row = &r->plan->rows[i];
+        if (row->in != IN_PATH) {
+            continue;
+        }
+        struct slice segment = match->params[r->plan->path_index[i]];
+        struct value *v = &r->values[i];
+        if (r->plan->path_index[i] >= match->param_count ||
+            params_text(row, segment, r->arena, v)) {
+            r->problem->err = E_NOT_FOUND;
+            return E_NOT_FOUND;
+        }
+        v->present = true;
+        v->null = false;
+    }
+    return OK;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+char *params_percent(struct slice s, struct arena *arena, size_t *n)
+{
+    char *out = arena_take(arena, s.n + 1);
+    size_t len = 0;
+    for (size_t i = 0; out && i < s.n; i++) {
+        char c = s.p[i] == '+' ? ' ' : s.p[i];
+        if (c == '%') {
+            int high = i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
+            int low = high >= 0 ? hex_digit(s.p[i + 2]) : -1;
+            if (low < 0) {
+                return NULL;
+            }
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (c == '\0') {
+            return NULL;
+        }
+        out[len++] = c;
+    }
+    *n = len;
+    return out && str_utf8_valid((struct slice){ .p = out, .n = len }) ? out : NULL;
+}
+
+static void take_pair(struct reader *r, struct slice raw_name, struct slice raw_value)
+{
+    struct slice name, value;
+    name.p = params_percent(raw_name, r->arena, &name.n);
+    value.p = name.p ? params_percent(raw_value, r->arena, &value.n) : NULL;
+    if (!value.p) {
+        r->broken = true;
+        const char *pointer = name.p ? pointer_to(r, name, false) : "?";
+        refuse(r, pointer, "invalid_encoding", "La codificación con % no es válida",
+               "The percent coding is not valid");
+        return;
+    }
+    int i = find_param(r->plan, IN_QUERY, name);
+    if (i < 0) {
+        refuse(r, pointer_to(r, name, false), "unknown_parameter", "No se conoce este parámetro",
+               "This parameter is not known");
+    } else if (r->values[i].present) {
+        refuse(r, pointer_to(r, name, false), "duplicate_parameter", "Está repetido",
+               "It is there twice");
+    } else {
+        take_text(r, (size_t)i, value);
+    }
+}
+
+static void read_query(struct reader *r, struct slice query)
+{
+    struct slice rest = query;
+    while (rest.p && rest.n) {
+        struct slice pair = str_cut(&rest, '&');
+        struct slice value = pair;
+        struct slice name = str_cut(&value, '=');
+        if (pair.n == 0) {
+            continue;
+        }
+        take_pair(r, name, value.p ? value : (struct slice){ .p = "", .n = 0 });
+    }
+}
+
+static void wrong_type(struct reader *r, const struct param *row)
+{
+    static const struct {
+        enum type type;
+        const char *es, *en;
+    } texts[] = {
+        { T_INT, "Debe ser un número entero", "It must be an integer" },
+        { T_BOOL, "Debe ser true o false", "It must be true or false" },
+        { T_TEXT, "Debe ser un texto", "It must be a string" },
+    };
+    size_t i = row->type == T_INT ? 0 : row->type == T_BOOL ? 1 : 2;
+    refuse(r, pointer_to(r, slice_of(row->name), true), "wrong_type", texts[i].es, texts[i].en);
+}
+
+static void take_member(struct reader *r, size_t i, struct json_object *o)
+{
+    const struct param *row = &r->plan->rows[i];
+    struct value *v = &r->values[i];
+    v->present = true;
+    if (!o && row->nullable) {
+        *v = (struct value){ .present = true, .null = true };
+        return;
+    }
+    if (!o) {
+        refuse(r, pointer_to(r, slice_of(row->name), true), "not_null", "No puede ser null",
+               "It must not be null");
+        return;
+    }
+    enum json_type want = row->type == T_INT    ? json_type_int
+                          : row->type == T_BOOL ? json_type_boolean
+                                                : json_type_string;
+    if (json_object_get_type(o) != want) {
+        wrong_type(r, row);
+        return;
+    }
+    if (want == json_type_string) {
+        take_text(r, i,
+                  (struct slice){ .p = json_object_get_string(o),
+                                  .n = (size_t)json_object_get_string_len(o) });
+    } else {
+        take_text(r, i, slice_of(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN)));
+    }
+}
+
+static void take_object(struct reader *r, struct json_object *body)
+{
+    json_object_object_foreach(body, name, member)
+    {
+        int i = find_param(r->plan, IN_BODY, slice_of(name));
+        if (i < 0) {
+            refuse(r, pointer_to(r, slice_of(name), true), "unknown_field",
+                   "No se conoce este dato", "This field is not known");
+        } else {
+            take_member(r, (size_t)i, member);
+        }
+    }
+}
+
+static enum err bad_json(struct reader *r, const struct json_fault *fault)
+{
+    struct sbuf b;
+    sbuf_init(&b);
+    sbuf_fmt(&b, "byte %zu%s%s: %s", fault->at, fault->pointer[0] ? ", " : "", fault->pointer,
+             fault->why);
+    if (!sbuf_failed(&b)) {
+        const char *detail = arena_text(r->arena, sbuf_slice(&b));
+        r->problem->detail[LANG_ES] = r->problem->detail[LANG_EN] = detail;
+    }
+    sbuf_fini(&b);
+    r->problem->err = E_BAD_JSON;
+    return E_BAD_JSON;
+}
+
+static bool is_json_media(struct slice type)
+{
+    struct slice rest = type;
+    return str_ieq(str_trim(str_cut(&rest, ';')), SLICE("application/json"));
+}
+
+static enum err read_body(struct reader *r, const struct frame_request *req)
+{
+    if (!r->plan->has_body || req->body.n == 0) {
+        return OK; /* an absent body is an object without members */
+    }
+    if (!is_json_media(req->content_type)) {
+        r->problem->err = E_UNSUPPORTED_MEDIA;
+        return E_UNSUPPORTED_MEDIA;
+    }
+    struct json_fault fault = { 0 };
+    struct json_object *body = NULL;
+    if (json_read(req->body, r->arena, &fault, &body) != OK) {
+        return bad_json(r, &fault);
+    }
+    if (json_object_get_type(body) == json_type_object) {
+        take_object(r, body);
+    } else {
+        refuse(r, "", "wrong_type", "El cuerpo debe ser un objeto", "The body must be an object");
+    }
+    json_object_put(body);
+    return OK;
+}
+
+static void check_required(struct reader *r)
+{
+    for (size_t i = 0; i < r->plan->count; i++) {
+        const struct param *row = &r->plan->rows[i];
+        if (row->required && !r->values[i].present) {
+            refuse(r, pointer_to(r, slice_of(row->name), row->in == IN_BODY), "required",
+                   "Falta este dato", "It is required");
+        }
+    }
+}
+
+enum err params_read(const struct params_plan *plan, const struct frame_request *req,
+                     const struct route_match *match, struct arena *arena, struct value *values,
+                     struct problem *problem)
+{
+    struct reader r = { .plan = plan, .arena = arena, .values = values, .problem = problem };
+    memcpy(values, plan->fallback, plan->count * sizeof(*values));
+    TRY(read_path(&r, match));
+    read_query(&r, req->query);
+    TRY(read_body(&r, req));
+    check_required(&r);
+    if (r.broken) {
+        problem->err = E_BAD_PARAM;
+    }
+    return problem->err;
+}
