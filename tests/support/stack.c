@@ -324,16 +324,11 @@ static void become_owner(const char *pgdata)
     }
 }
 
-/* The newest pg_ctl this machine has; PostgreSQL 15 on Debian keeps it out of PATH. */
-static const char *pg_ctl_path(void)
-{
-    const char *debian = "/usr/lib/postgresql/15/bin/pg_ctl";
-    return access(debian, X_OK) == 0 ? debian : "pg_ctl";
-}
-
 bool stack_pg_ctl(const char *verb, const char *mode)
 {
     const char *pgdata = stack_env("GREMIO_PGDATA");
+    char program[300];
+    snprintf(program, sizeof program, "%s/pg_ctl", stack_env("GREMIO_PG_BIN"));
     pid_t pid = fork();
     if (pid == 0) {
         become_owner(pgdata);
@@ -343,8 +338,8 @@ bool stack_pg_ctl(const char *verb, const char *mode)
         int null = open("/dev/null", O_WRONLY);
         dup2(null, STDOUT_FILENO);
         dup2(null, STDERR_FILENO);
-        execlp(pg_ctl_path(), "pg_ctl", verb, "-D", pgdata, "-m", mode, "-w", "-t", "60", "-l",
-               "/dev/null", (char *)NULL);
+        execl(program, "pg_ctl", verb, "-D", pgdata, "-m", mode, "-w", "-t", "60", "-l",
+              "/dev/null", (char *)NULL);
         _exit(127);
     }
     int status = 0;
