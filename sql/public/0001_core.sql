@@ -130,19 +130,32 @@ CREATE FUNCTION ext.moment(t text, z text, days int) RETURNS timestamptz LANGUAG
     WHEN t ~* '(z|[+-][0-9]{2}:?[0-9]{2})$' THEN t::timestamptz
     ELSE t::timestamp AT TIME ZONE z END;
 
--- A practice changed somebody's role or archived them: the membership follows and their sessions end. The practice is
--- the one whose role is set, so nobody reaches another's members.
-CREATE FUNCTION ext.member_changed(staff uuid, new_role text, works_here boolean) RETURNS void
+-- A practice changed somebody's role or archived them: the membership follows and their sessions end; true when it
+-- did. The practice is the one whose role is set, so nobody reaches another's members.
+CREATE FUNCTION ext.member_changed(staff uuid, new_role text, works_here boolean) RETURNS boolean
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE account uuid; practice uuid;
 BEGIN
   UPDATE public.membership m SET role = new_role, epoch = m.epoch + 1,
-    revoked_at = CASE WHEN works_here THEN NULL ELSE coalesce(m.revoked_at, pg_catalog.now()) END
+    revoked_at = CASE WHEN works_here THEN NULL ELSE pg_catalog.now() END
   FROM public.tenant t
   WHERE 't_' || t.code = pg_catalog.current_setting('role') AND m.tenant_id = t.id AND m.staff_id = staff
+    AND (m.role <> new_role OR (m.revoked_at IS NULL) <> works_here)
   RETURNING m.account_id, m.tenant_id INTO account, practice;
   UPDATE public.session s SET revoked_at = pg_catalog.now(), revoke_reason = 'membership'
   WHERE s.account_id = account AND s.tenant_id = practice AND s.revoked_at IS NULL;
+  RETURN account IS NOT NULL;
+END $$;
+
+-- The directory's copy of what a practice says of itself follows in the same transaction; true when it changed.
+CREATE FUNCTION ext.practice_changed(new_name text, new_zone text, new_locale text, new_currency text) RETURNS boolean
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  UPDATE public.tenant t SET name = new_name, time_zone = new_zone, locale = new_locale, currency = new_currency,
+    updated_at = pg_catalog.now()
+  WHERE 't_' || t.code = pg_catalog.current_setting('role')
+    AND (t.name, t.time_zone, t.locale, t.currency) IS DISTINCT FROM (new_name, new_zone, new_locale, new_currency);
+  RETURN FOUND;
 END $$;
 
 GRANT USAGE ON SCHEMA public TO gremio_router, gremio_auth;
