@@ -226,7 +226,7 @@ bool stack_wait_ready(int port)
     return stack_wait_status(port, "/readyz", 200);
 }
 
-pid_t stack_start_router(const char *const *overrides, int *port)
+pid_t stack_start_router(const char *conf, const char *const *overrides, int *port)
 {
     char listen_on[64];
     const char *all[12] = { listen_on, "metrics_listen=", NULL };
@@ -238,14 +238,29 @@ pid_t stack_start_router(const char *const *overrides, int *port)
     }
     char log[64];
     snprintf(log, sizeof log, "router-%d.log", *port);
-    pid_t pid = spawn_program("gremio-router", "router.conf", all, log);
+    pid_t pid = spawn_program("gremio-router", conf, all, log);
     cr_assert(stack_wait_ready(*port), "a router on port %d did not become ready", *port);
     return pid;
 }
 
-pid_t stack_start_worker(void)
+pid_t stack_start_worker(const char *const *overrides)
 {
-    return spawn_program("gremio-worker", "worker.conf", NULL, "worker-again.log");
+    return spawn_program("gremio-worker", "worker.conf", overrides, "worker-again.log");
+}
+
+bool stack_log_has(const char *file, const char *text)
+{
+    char path[300], line[16384];
+    snprintf(path, sizeof path, "%s/log/%s", stack_env("GREMIO_STATE"), file);
+    FILE *f = fopen(path, "re");
+    bool found = false;
+    while (f && !found && fgets(line, sizeof line, f)) {
+        found = strstr(line, text) != NULL;
+    }
+    if (f) {
+        fclose(f);
+    }
+    return found;
 }
 
 struct ending {

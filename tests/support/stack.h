@@ -29,11 +29,14 @@ long stack_rss_kb(pid_t pid);
 
 /* A TCP port nobody listens on at the moment. */
 int stack_free_port(void);
-/* Starts gremio-router with the stack's configuration on a port of its own and with the overrides ("name=value",
- * NULL-terminated, at most 8). Returns its pid when it is ready; *port is where. The test fails otherwise. */
-pid_t stack_start_router(const char *const *overrides, int *port);
-/* Starts a worker again after the stack's was killed; returns its pid. */
-pid_t stack_start_worker(void);
+/* Starts gremio-router on a port of its own with a configuration file of DIR/conf ("router.conf") and the overrides
+ * ("name=value", NULL-terminated, at most 8). Returns its pid when it is ready; *port is where. The test fails
+ * otherwise. Its log is DIR/log/router-PORT.log. */
+pid_t stack_start_router(const char *conf, const char *const *overrides, int *port);
+/* Starts a worker with the stack's configuration and the overrides (NULL: none); returns its pid at once. */
+pid_t stack_start_worker(const char *const *overrides);
+/* True when the file of DIR/log holds the text. */
+bool stack_log_has(const char *file, const char *text);
 /* SIGTERM (or another signal) and wait for the end; the exit code, or 128 + signal. -1 when it does not end. */
 int stack_stop(pid_t pid, int signo);
 

@@ -146,7 +146,7 @@ static bool kill_worker(unsigned turn)
     if (kill(worker, SIGKILL) != 0) {
         return false;
     }
-    worker = stack_start_worker();
+    worker = stack_start_worker(NULL);
     return worker > 0;
 }
 

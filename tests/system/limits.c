@@ -277,7 +277,7 @@ Test(limits, head_has_the_fields_of_get)
 static pid_t own_router(const char *const *overrides)
 {
     int port;
-    pid_t pid = stack_start_router(overrides, &port);
+    pid_t pid = stack_start_router("router.conf", overrides, &port);
     stack_use_port(port);
     return pid;
 }

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* The router learns of practices while it runs: made, renamed, suspended, dropped, and also after the database was
+ * away. Tests run one at a time: they change practices and stop PostgreSQL. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/api.h"
+#include "tests/support/stack.h"
+#include "tests/support/wait.h"
+
+TestSuite(directory, .timeout = 180);
+
+/* What a change may take from the end of the command until requests see it: promised is a second; a loaded machine
+ * under a sanitizer gets a second more. */
+#define SEEN_MS 2000
+
+static void ctl(const char *const *args)
+{
+    char *said = NULL;
+    int code = stack_ctl(args, &said);
+    cr_assert_eq(code, 0, "gremioctl %s %s: exit %d: %s", args[0], args[1], code, said);
+    free(said);
+}
+
+static void create(const char *slug, const char *email)
+{
+    char *file = api_text("%s/password", stack_env("GREMIO_STATE"));
+    ctl((const char *const[]){ "tenant",
+                               "create",
+                               slug,
+                               "--name",
+                               "Later",
+                               "--owner-email",
+                               email,
+                               "--owner-password-file",
+                               file,
+                               "--sector",
+                               "dental",
+                               "--country",
+                               "MX",
+                               "--time-zone",
+                               "America/Mexico_City",
+                               "--locale",
+                               "es-MX",
+                               "--currency",
+                               "MXN",
+                               NULL });
+}
+
+struct look {
+    struct api *api;
+    const char *path, *code, *holds;
+    int status;
+};
+
+static bool seen(void *arg)
+{
+    struct look *l = arg;
+    struct answer *r = api_get(l->api, "%s", l->path);
+    return r->status == l->status && (!l->code || strcmp(answer_code(r), l->code) == 0) &&
+           (!l->holds || (r->http.body && strstr(r->http.body, l->holds)));
+}
+
+static void expect_seen(const char *what, struct look l)
+{
+    int64_t begin = wait_now_ms();
+    bool good = wait_until(seen, &l, WAIT_LONG_MS);
+    int64_t took = wait_now_ms() - begin;
+    cr_expect(good && took <= SEEN_MS, "%s: %s after %lld ms", what, good ? "seen" : "not seen",
+              (long long)took);
+    printf("directory: %s seen after %lld ms\n", what, (long long)took);
+}
+
+Test(directory, a_new_practice_can_log_in_at_once)
+{
+    create("practice-new", "owner-new@example.com");
+    struct api a = api_login("owner-new@example.com");
+    expect_seen("a new practice", (struct look){ .api = &a, .path = "/api/v1/me", .status = 200 });
+    api_close(&a);
+    api_release();
+}
+
+Test(directory, suspend_and_resume)
+{
+    struct api a = api_login(OWNER_B);
+    cr_assert_eq(api_get(&a, "/api/v1/me")->status, 200);
+    ctl((const char *const[]){ "tenant", "suspend", "practice-b", "--yes", NULL });
+    expect_seen("a suspension", (struct look){ .api = &a,
+                                               .path = "/api/v1/clients",
+                                               .status = 403,
+                                               .code = "tenant_suspended" });
+    int status;
+    struct api again = api_try_login(OWNER_B, stack_password(), &status);
+    cr_expect_eq(status, 403, "a suspended practice's owner logged in: %d", status);
+    api_close(&again);
+    ctl((const char *const[]){ "tenant", "resume", "practice-b", NULL });
+    expect_seen("a resumption",
+                (struct look){ .api = &a, .path = "/api/v1/clients", .status = 200 });
+    api_close(&a);
+    api_release();
+}
+
+Test(directory, rename_keeps_tokens)
+{
+    create("practice-old", "owner-old@example.com");
+    struct api a = api_login("owner-old@example.com");
+    ctl((const char *const[]){ "tenant", "rename", "practice-old", "practice-renamed", "--yes",
+                               NULL });
+    expect_seen("a new slug",
+                (struct look){
+                    .api = &a, .path = "/api/v1/me", .status = 200, .holds = "practice-renamed" });
+    api_close(&a);
+    api_release();
+}
+
+Test(directory, a_dropped_practice_is_gone)
+{
+    create("practice-gone", "owner-gone@example.com");
+    struct api a = api_login("owner-gone@example.com");
+    cr_assert_eq(api_get(&a, "/api/v1/me")->status, 200);
+    ctl((const char *const[]){ "tenant", "drop", "practice-gone", "--yes", NULL });
+    int64_t begin = wait_now_ms();
+    int status = 200;
+    while (status == 200 && wait_now_ms() - begin < WAIT_LONG_MS) {
+        status = api_get(&a, "/api/v1/clients")->status;
+    }
+    cr_expect(status == 401 || status == 403, "%d", status);
+    cr_expect_leq(wait_now_ms() - begin, SEEN_MS);
+    api_close(&a);
+    api_release();
+}
+
+Test(directory, database_away_and_back)
+{
+    struct api a = api_login(OWNER_A);
+    cr_assert_eq(api_get(&a, "/api/v1/clients")->status, 200);
+    cr_assert(stack_pg_ctl("stop", "fast"));
+    struct answer *r = api_get(&a, "/api/v1/clients");
+    cr_expect_eq(r->status, 503, "%d", r->status);
+    cr_expect_str_eq(answer_code(r), "database_unavailable");
+    cr_expect(answer_header(r, "retry-after") != NULL);
+    cr_expect(stack_wait_status(stack_port(), "/readyz", 503), "/readyz does not say so");
+    cr_expect(stack_wait_status(stack_port(), "/healthz", 200));
+    cr_expect(stack_alive(stack_router()));
+    struct answer *refused = api_post(&a, "/api/v1/clients", "{\"given_name\":\"Nobody\"}");
+    cr_expect_eq(refused->status, 503, "%d", refused->status);
+    int64_t begin = wait_now_ms();
+    cr_assert(stack_pg_ctl("restart", "fast"));
+    struct look back = { .api = &a, .path = "/api/v1/clients", .status = 200 };
+    cr_expect(wait_until(seen, &back, WAIT_LONG_MS), "requests do not work again");
+    cr_expect(stack_wait_ready(stack_port()), "/readyz stays down");
+    printf("directory: served again %lld ms after the database was started\n",
+           (long long)(wait_now_ms() - begin));
+    /* Listening again: what changes now is seen as before. */
+    create("practice-after", "owner-after@example.com");
+    struct api after = api_login("owner-after@example.com");
+    expect_seen("a practice made after the outage",
+                (struct look){ .api = &after, .path = "/api/v1/me", .status = 200 });
+    api_close(&after);
+    api_close(&a);
+    api_release();
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Slots die under the router: safe requests are sent again, unsafe ones get a clear 503, one that keeps killing slots
+ * is refused, and without any slot the answer is a quick 503. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/api.h"
+#include "tests/support/hold.h"
+#include "tests/support/stack.h"
+#include "tests/support/wait.h"
+
+TestSuite(dispatch, .timeout = 180);
+
+#define READERS 8
+
+struct reader {
+    pthread_t thread;
+    char token[4200];
+    size_t good, retried, bad;
+};
+
+static atomic_bool stopping;
+static atomic_size_t answered;
+
+static void *read_on(void *arg)
+{
+    struct reader *me = arg;
+    struct api a = api_anonymous();
+    snprintf(a.token, sizeof a.token, "%s", me->token);
+    while (!atomic_load(&stopping)) {
+        int first = api_get(&a, "/api/v1/business")->status;
+        if (first == 200) {
+            me->good++;
+        } else if (api_get(&a, "/api/v1/business")->status == 200) {
+            me->retried++;
+        } else {
+            me->bad++;
+        }
+        atomic_fetch_add(&answered, 1);
+        api_release();
+    }
+    api_close(&a);
+    return NULL;
+}
+
+static bool answered_more(void *arg)
+{
+    return atomic_load(&answered) >= *(size_t *)arg;
+}
+
+struct slots {
+    pid_t worker;
+    size_t want;
+};
+
+static bool slots_are_back(void *arg)
+{
+    struct slots *s = arg;
+    pid_t found[16];
+    return stack_children(s->worker, "api", found, ARRAY_LEN(found)) == s->want;
+}
+
+Test(dispatch, dying_slots_are_not_seen_by_readers)
+{
+    enum { KILLS = 12 };
+    static struct reader readers[READERS];
+    struct api a = api_login(OWNER_A);
+    pid_t found[16];
+    struct slots all = { .worker = stack_worker() };
+    all.want = stack_children(all.worker, "api", found, ARRAY_LEN(found));
+    cr_assert_geq(all.want, 2);
+    for (int i = 0; i < READERS; i++) {
+        snprintf(readers[i].token, sizeof readers[i].token, "%s", a.token);
+        pthread_create(&readers[i].thread, NULL, read_on, &readers[i]);
+    }
+    for (size_t kills = 0; kills < KILLS; kills++) {
+        size_t want = atomic_load(&answered) + READERS * 5;
+        cr_assert(wait_until(answered_more, &want, WAIT_LONG_MS), "readers stand still");
+        size_t n = stack_children(all.worker, "api", found, ARRAY_LEN(found));
+        cr_assert_gt(n, 0);
+        kill(found[kills % n], SIGKILL);
+        cr_assert(wait_until(slots_are_back, &all, WAIT_LONG_MS), "a slot did not come back");
+    }
+    atomic_store(&stopping, true);
+    size_t good = 0, retried = 0, bad = 0;
+    for (int i = 0; i < READERS; i++) {
+        pthread_join(readers[i].thread, NULL);
+        good += readers[i].good;
+        retried += readers[i].retried;
+        bad += readers[i].bad;
+    }
+    printf("dispatch: %d slots killed, %zu reads good, %zu good after one retry, %zu bad\n", KILLS,
+           good, retried, bad);
+    cr_expect_eq(bad, 0);
+    cr_expect_leq(retried, 2, "safe requests were not sent again by the router");
+    api_close(&a);
+    api_release();
+}
+
+/* A worker with one api slot and a router that uses only it. */
+struct own {
+    pid_t worker, router;
+    struct api api;
+};
+
+static struct own own_open(const char *name)
+{
+    char *dir = api_text("%s/run/%s", stack_env("GREMIO_STATE"), name);
+    char *setting = api_text("slots_dir=%s", dir);
+    struct own o = { .api = api_login(OWNER_A) };
+    int port;
+    cr_assert_eq(system(api_text("mkdir -p %s", dir)), 0);
+    o.worker = stack_start_worker((const char *const[]){ setting, "api_slots=1", NULL });
+    o.router = stack_start_router("router.conf", (const char *const[]){ setting, NULL }, &port);
+    stack_use_port(port);
+    api_close(&o.api);
+    o.api = api_login(OWNER_A);
+    return o;
+}
+
+static void own_close(struct own *o)
+{
+    api_close(&o->api);
+    stack_stop(o->router, SIGTERM);
+    if (o->worker > 0) {
+        stack_stop(o->worker, SIGTERM);
+    }
+    api_release();
+}
+
+static void kill_the_slot(const struct own *o)
+{
+    pid_t slot[4];
+    cr_assert_eq(stack_children(o->worker, "api", slot, ARRAY_LEN(slot)), 1);
+    kill(slot[0], SIGKILL);
+}
+
+static void send_request(struct http_client *c, const struct own *o, const char *line,
+                         const char *body)
+{
+    cr_assert(http_client_open(c, stack_host(), stack_port()));
+    http_client_send_text(c, api_text("%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+                                      "%s\r\nContent-Type: application/json\r\nContent-Length: "
+                                      "%zu\r\n\r\n%s",
+                                      line, o->api.token, strlen(body), body));
+}
+
+static void expect_answer(struct http_client *c, int status, const char *code)
+{
+    struct http_response r;
+    cr_assert(http_client_read(c, false, &r), "no answer");
+    cr_expect_eq(r.status, status, "%d %s", r.status, r.body);
+    cr_expect(strstr(r.body, code) != NULL, "%s", r.body);
+    if (status == 503) {
+        cr_expect(http_response_header(&r, "retry-after") != NULL, "503 without Retry-After");
+    }
+    http_response_free(&r);
+    http_client_close(c);
+}
+
+Test(dispatch, an_unsafe_request_is_never_sent_twice)
+{
+    struct own o = own_open("unsafe");
+    struct http_client c;
+    struct hold h = hold_begin("practice-a", "client");
+    const char *name = api_unique("Once");
+    send_request(&c, &o, "POST /api/v1/clients", api_text("{\"given_name\":\"%s\"}", name));
+    cr_assert(hold_wait_for(&h, 1));
+    kill_the_slot(&o);
+    expect_answer(&c, 503, "outcome_unknown");
+    hold_end(&h);
+    own_close(&o);
+}
+
+/* The supervisor waits between deaths, so the second attempt may take a moment. */
+Test(dispatch, a_request_that_killed_two_slots_is_refused)
+{
+    struct own o = own_open("poison");
+    struct http_client c;
+    struct hold h = hold_begin("practice-a", "client");
+    send_request(&c, &o, "GET /api/v1/clients", "");
+    cr_assert(hold_wait_for(&h, 1));
+    kill_the_slot(&o);
+    struct slots back = { .worker = o.worker, .want = 1 };
+    cr_assert(wait_until(slots_are_back, &back, WAIT_LONG_MS));
+    /* The first slot's backend still waits for the lock: it sees the dead socket a little later. */
+    cr_assert(hold_wait_for(&h, 1));
+    pid_t slot[4];
+    struct http_response r = { 0 };
+    int64_t end = wait_now_ms() + WAIT_LONG_MS;
+    c.timeout_ms = 200;
+    while (r.status == 0 && wait_now_ms() < end) {
+        if (hold_wait_for(&h, 2) && stack_children(o.worker, "api", slot, 4) == 1) {
+            kill(slot[0], SIGKILL);
+        }
+        (void)http_client_read(&c, false, &r);
+    }
+    cr_expect_eq(r.status, 500, "%d %s", r.status, r.body ? r.body : "");
+    cr_expect(r.body && strstr(r.body, "request_refused"), "%s", r.body ? r.body : "");
+    http_response_free(&r);
+    http_client_close(&c);
+    hold_end(&h);
+    cr_assert(wait_until(slots_are_back, &back, WAIT_LONG_MS));
+    cr_expect_eq(api_get(&o.api, "/api/v1/business")->status, 200, "others suffer");
+    own_close(&o);
+}
+
+Test(dispatch, without_slots_the_answer_is_a_quick_503)
+{
+    struct own o = own_open("none");
+    stack_stop(o.worker, SIGKILL);
+    o.worker = 0;
+    cr_expect(stack_wait_status(stack_port(), "/readyz", 503));
+    int64_t begin = wait_now_ms();
+    struct answer *r = api_get(&o.api, "/api/v1/clients");
+    int64_t took = wait_now_ms() - begin;
+    cr_expect_eq(r->status, 503, "%d", r->status);
+    cr_expect(answer_header(r, "retry-after") != NULL);
+    cr_expect_leq(took, 1000, "after %lld ms", (long long)took);
+    cr_expect_eq(api_post(&o.api, "/api/v1/clients", "{\"given_name\":\"x\"}")->status, 503);
+    own_close(&o);
+}
