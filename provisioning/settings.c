@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* One row per setting: default, bounds and help text come from here. */
+#include "provisioning/settings.h"
+
+#include <stdio.h>
+
+#define AT(field) offsetof(struct settings, field)
+
+const struct conf_row settings_rows[] = {
+    { .name = "log_level",
+      .type = CONF_TEXT,
+      .offset = AT(log_level),
+      .fallback = "info",
+      .doc = "debug, info, warn or error" },
+    { .name = "db_host",
+      .env = "DB_HOST",
+      .type = CONF_TEXT,
+      .offset = AT(db_host),
+      .fallback = "var/run/pg",
+      .doc = "Folder of PostgreSQL's Unix socket, or a host name" },
+    { .name = "db_port",
+      .env = "DB_PORT",
+      .type = CONF_INT,
+      .offset = AT(db_port),
+      .min = 1,
+      .max = 65535,
+      .fallback = "5432",
+      .doc = "PostgreSQL's port" },
+    { .name = "db_name",
+      .env = "DB_NAME",
+      .type = CONF_TEXT,
+      .offset = AT(db_name),
+      .fallback = "gremio",
+      .doc = "Database; init creates it when it is missing" },
+    { .name = "db_user",
+      .env = "DB_USER",
+      .type = CONF_TEXT,
+      .offset = AT(db_user),
+      .fallback = "postgres",
+      .doc = "Superuser of the server; used by init only" },
+    { .name = "db_password",
+      .env = "DB_PASSWORD",
+      .type = CONF_TEXT,
+      .offset = AT(db_password),
+      .fallback = "",
+      .secret = true,
+      .doc = "Password of db_user; empty for peer authentication" },
+    { .name = "secrets_dir",
+      .type = CONF_TEXT,
+      .offset = AT(secrets_dir),
+      .fallback = "var/secrets",
+      .doc = "Folder of passwords and keys; init creates it" },
+    { .name = "sql_dir",
+      .type = CONF_TEXT,
+      .offset = AT(sql_dir),
+      .fallback = "sql",
+      .doc = "Folder that holds public/ and tenant_template/" },
+    { .name = "lock_timeout",
+      .type = CONF_TIME,
+      .offset = AT(lock_timeout),
+      .min = 10,
+      .max = 600000,
+      .fallback = "2s",
+      .doc = "Longest wait for a lock that the service holds" },
+    { 0 },
+};
+
+enum err settings_secret_path(const struct settings *s, const char *name, char *out, size_t cap)
+{
+    int n = snprintf(out, cap, "%s/%s", s->secrets_dir, name);
+    return n > 0 && (size_t)n < cap ? OK : E_CONFIG;
+}
