@@ -131,16 +131,3 @@ cluster_stop_left_over() {
     kill -0 "$pid" 2>/dev/null || return 0
     cluster_run "$cluster_bin/pg_ctl" stop -D "$1" -m fast -t 60 >/dev/null 2>&1
 }
-
-# SQL as the superuser, for the few things that come before gremioctl.
-cluster_sql() {
-    local sockets=$1 database=$2
-    shift 2
-    "$cluster_bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$sockets" -p 5432 -U postgres -d "$database" "$@"
-}
-
-cluster_create_database() {
-    local there
-    there=$(cluster_sql "$1" postgres -c "select 1 from pg_database where datname = '$2'") || return 1
-    [[ -n $there ]] || cluster_sql "$1" postgres -c "create database $2 template template0 encoding 'UTF8'"
-}

@@ -38,7 +38,6 @@ database_private() {
     cluster_settings "$pgdata" "$run/pg"
     cluster_start "$pgdata" "$run/pg" "$state/log/postgresql.log" ||
         database_failed postgresql.log 'PostgreSQL did not start'
-    cluster_create_database "$db_host" "$db_name" || die "the database $db_name could not be made"
     note "PostgreSQL $(<"$pgdata/PG_VERSION") runs as $(cluster_user), reached through $db_host only"
 }
 
@@ -48,26 +47,10 @@ database_failed() {
     die "$2 (all of it: $state/log/$1)"
 }
 
-# The server that DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD name. DB_USER must be a superuser, for `init` alone.
+# The server that DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD name. gremioctl init says what is wrong with it.
 database_given() {
-    local version
     db_host=$DB_HOST db_port=${DB_PORT:-5432} db_name=${DB_NAME:-gremio} db_user=${DB_USER:-postgres}
     db_password=${DB_PASSWORD-}
     unset DB_HOST DB_PORT DB_NAME DB_USER DB_PASSWORD
-    [[ $db_name =~ ^[a-z_][a-z0-9_]{0,62}$ ]] || die "DB_NAME must be lower-case letters, digits and _, and is '$db_name'"
-    version=$(database_given_sql 'show server_version_num') ||
-        die "the PostgreSQL server at $db_host, port $db_port, does not let $db_user in: ${version%%$'\n'*}"
-    ((version >= cluster_oldest * 10000)) ||
-        die "the PostgreSQL server at $db_host is version $((version / 10000)), and Gremio needs $cluster_oldest or newer"
-    [[ $(database_given_sql "select rolsuper from pg_roles where rolname = current_user") == t ]] ||
-        die "DB_USER $db_user is not a superuser of the server at $db_host, and creating the login roles needs one once"
-    [[ $(database_given_sql "select 1 from pg_database where datname = '$db_name'") == 1 ]] ||
-        database_given_sql "create database $db_name template template0 encoding 'UTF8'" >/dev/null ||
-        die "the database $db_name could not be made at $db_host"
-    note "PostgreSQL $((version / 10000)) at $db_host, port $db_port, database $db_name"
-}
-
-database_given_sql() {
-    PGPASSWORD=$db_password PGCONNECT_TIMEOUT=10 psql -X -q -A -t -w -v ON_ERROR_STOP=1 -h "$db_host" -p "$db_port" \
-        -U "$db_user" -d postgres -c "$1" 2>&1
+    note "the server at $db_host, port $db_port, database $db_name"
 }

@@ -17,8 +17,6 @@ libssl-dev lib openssl
 libsodium-dev lib libsodium
 curl cmd curl
 ca-certificates file /etc/ssl/certs/ca-certificates.crt'
-packages_client='
-postgresql-client cmd psql'
 packages_test='
 libcriterion-dev lib criterion
 clang-format cmd clang-format
