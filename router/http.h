@@ -23,9 +23,11 @@ struct http_callbacks {
     void (*on_head)(struct exchange *x, void *arg);
     /* The body is complete (x->body) and within the limit. Answers now or later, exactly once. */
     void (*on_request)(struct exchange *x, void *arg);
-    /* The client went away while flow or dispatch held x: x stays valid until http_drop(x) is called. */
+    /* The client went away while flow or dispatch held x (from on_request on, or after an on_head that did neither of the
+     * above): x stays valid until http_drop(x) is called. One whose body never came whole just ends (on_end). */
     void (*on_gone)(struct exchange *x, void *arg);
-    /* The last word on every exchange (also parser errors), before it is freed: access log and metrics. */
+    /* The last word on every exchange (also parser errors: they have no target), before it is freed: access log and
+     * metrics. status 499: the client left before the answer. May be NULL. */
     void (*on_end)(const struct exchange *x, int status, size_t bytes, void *arg);
     void *arg;
 };
@@ -41,10 +43,11 @@ struct http_answer {
     bool replayed;
 };
 
-/* The listening socket fd becomes the server's. base and limits are borrowed. tls may be NULL (an SSL_CTX *). */
+/* The listening socket fd becomes the server's; on E_NOMEM it is still the caller's. base and limits are borrowed. tls may
+ * be NULL (an SSL_CTX *); the server takes a reference of its own. The caller ignores SIGPIPE. */
 MUST_USE enum err http_new(struct event_base *base, int fd, const struct http_limits *limits,
                            const struct http_callbacks *cb, void *tls, struct http_server **out);
-/* New connections use tls (an SSL_CTX *, up-referenced by the server); existing ones keep theirs. */
+/* New connections use tls (an SSL_CTX *, up-referenced by the server; NULL: plain); existing ones keep theirs. */
 void http_set_tls(struct http_server *s, void *tls);
 /* Reads the body up to max bytes, then on_request. A longer one is answered 413 without reading it. */
 void http_accept_body(struct exchange *x, uint64_t max);
@@ -52,12 +55,14 @@ void http_accept_body(struct exchange *x, uint64_t max);
 void http_reply(struct exchange *x, const struct http_answer *a);
 /* Answers with the problem document of e; detail may be NULL (texts es, en). */
 void http_problem(struct exchange *x, enum err e, const char *detail_es, const char *detail_en);
-/* Gives back an exchange whose client is gone, without an answer. */
+/* Gives back an exchange whose client is gone, without an answer. A client that is still there is cut off. */
 void http_drop(struct exchange *x);
 /* Stops listening, closes idle connections, lets the rest finish with Connection: close. */
 void http_drain(struct http_server *s);
 /* Open connections. */
 size_t http_connections(const struct http_server *s);
+/* Closes everything at once. Exchanges still held get on_gone; each must be dropped or answered, later is fine, but then
+ * without on_end. Not from inside a callback. */
 void http_free(struct http_server *s);
 
 #endif
