@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* The statements behind appointments.c, which says when each is run. :to_client, :to_service, :to_staff,
+ * :to_time, :has_offset, :instant and :allocation_id are its vars. */
+#ifndef GREMIO_APPOINTMENT_H
+#define GREMIO_APPOINTMENT_H
+
+#include "worker/route.h"
+
+#define APPOINTMENT_STATES                                                                        \
+    "held requested awaiting_client awaiting_payment confirmed checked_in in_progress completed " \
+    "cancelled declined expired no_show"
+
+/* The answer's columns, of appointment a with its client c, service s and staff t. */
+#define APPOINTMENT_OUT                                                                          \
+    "a.id, a.starts_at, a.local_start, a.ends_at, a.local_end, a.time_zone, a.state, a.version," \
+    " c.id AS client_id, c.name AS client_name, s.id AS service_id, s.name AS service_name,"     \
+    " t.id AS staff_id, t.name AS staff_name, a.price_minor, a.currency, a.notes,"               \
+    " a.cancel_reason, a.reschedules, a.created_at, a.updated_at"
+#define APPOINTMENT_JOIN                                                         \
+    " JOIN client c ON c.id = a.client_id JOIN service s ON s.id = a.service_id" \
+    " JOIN staff t ON t.id = a.staff_id"
+
+#define APPOINTMENT_ONE_SQL \
+    "SELECT " APPOINTMENT_OUT " FROM appointment a" APPOINTMENT_JOIN " WHERE a.id = :id"
+
+/* Without an end the range is open there; with one it walks the index on starts_at. */
+#define APPOINTMENT_LIST_SQL                                                                      \
+    "SELECT " APPOINTMENT_OUT " FROM appointment a" APPOINTMENT_JOIN(                             \
+        "a") " WHERE a.starts_at >= coalesce((SELECT ext.moment(:from, time_zone, 0) FROM "       \
+             "business),"                                                                         \
+             " '-infinity')"                                                                      \
+             " AND a.starts_at < coalesce((SELECT ext.moment(:to, time_zone, 1) FROM business), " \
+             "'infinity')"                                                                        \
+             " AND (:staff_id::uuid IS NULL OR a.staff_id = :staff_id)"                           \
+             " AND (:client_id::uuid IS NULL OR a.client_id = :client_id)"                        \
+             " AND (:state::text IS NULL OR a.state = :state)"
+
+#define APPOINTMENT_HISTORY_SQL                                                             \
+    "SELECT e.seq, e.at, e.actor_kind, e.actor_id, t.name AS actor_name, e.from_state,"     \
+    " e.to_state, e.change FROM appointment_event e LEFT JOIN staff t ON t.id = e.actor_id" \
+    " WHERE e.appointment_id = :id ORDER BY e.seq"
+
+/* Locks the client's and the staff's agenda in one order for everybody: two bookings that share both never
+ * wait for each other crosswise, as they could inside the exclusion constraints. */
+extern const struct stmt appointment_lock;
+/* One row: client_ok, service_ok, staff_ok (there and active), local, first and second (the instants that
+ * :to_time can mean), in_range. */
+extern const struct stmt appointment_check;
+/* Writes the appointment, its time and its first event; gives the answer's columns. */
+extern const struct stmt appointment_book;
+/* Locks the appointment :id and reads what a change needs: fresh, movable, state, client_id, service_id,
+ * staff_id, starts_at. */
+extern const struct stmt appointment_find;
+/* Moves :id to :instant, :to_staff, :to_service in place: the same rows, so it never conflicts with
+ * itself. */
+extern const struct stmt appointment_place;
+/* Changes only what takes no time. */
+extern const struct stmt appointment_note;
+/* One step of the visit when version and state allow it; no row otherwise. */
+extern const struct stmt appointment_step;
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Each change is one statement: the appointment, its time and its history move together, and the answer
+ * comes back with it. */
+#include "worker/api/appointment.h"
+
+/* What the statements below hand from their writing part to their answer. */
+#define ROW                                                                               \
+    "a.id, a.client_id, a.service_id, a.staff_id, a.starts_at, a.local_start, a.ends_at," \
+    " a.local_end, a.time_zone, a.state, a.version, a.price_minor, a.currency, a.notes,"  \
+    " a.cancel_reason, a.reschedules, a.created_at, a.updated_at, a.buffer_before_min,"   \
+    " a.buffer_after_min"
+
+/* The staff's time is taken with its buffers, the client's without. */
+#define STAFF_TIME                                                        \
+    "tstzrange(m.starts_at - make_interval(mins => m.buffer_before_min)," \
+    " m.ends_at + make_interval(mins => m.buffer_after_min))"
+#define CLIENT_TIME "tstzrange(m.starts_at, m.ends_at)"
+
+#define ANSWER " SELECT " APPOINTMENT_OUT " FROM moved a" APPOINTMENT_JOIN
+
+const struct stmt appointment_lock = {
+    "lock",
+    "SELECT pg_advisory_xact_lock(k.key) FROM (SELECT hashtextextended(id::text, 0) AS key"
+    " FROM unnest(ARRAY[:to_client, :to_staff]) id ORDER BY 1) k",
+};
+
+const struct stmt appointment_check = {
+    "check",
+    "SELECT c.id IS NOT NULL AS client_ok, s.id IS NOT NULL AS service_ok,"
+    " t.id IS NOT NULL AS staff_ok, w.instants[1] AT TIME ZONE b.time_zone AS local,"
+    " w.instants[1] AS first, w.instants[2] AS second,"
+    " w.instants[1] BETWEEN now() - interval '1 year' AND now() + interval '2 years' AS in_range"
+    " FROM business b"
+    " LEFT JOIN client c ON c.id = :to_client AND c.archived_at IS NULL"
+    " LEFT JOIN service s ON s.id = :to_service AND s.archived_at IS NULL"
+    " LEFT JOIN staff t ON t.id = :to_staff AND t.archived_at IS NULL AND t.bookable"
+    " CROSS JOIN LATERAL (SELECT CASE WHEN :has_offset THEN ARRAY[:to_time::timestamptz]"
+    " ELSE ext.local_instants(:to_time::timestamp, b.time_zone) END AS instants) w",
+};
+
+const struct stmt appointment_book = {
+    "book",
+    "WITH moved AS ("
+    "INSERT INTO appointment AS a(id, client_id, service_id, staff_id, state, starts_at, ends_at,"
+    " local_start, local_end, time_zone, buffer_before_min, buffer_after_min, price_minor,"
+    " currency, notes)"
+    " SELECT :new_id, :to_client, s.id, :to_staff, 'confirmed', v.starts_at, v.ends_at,"
+    " v.starts_at AT TIME ZONE b.time_zone, v.ends_at AT TIME ZONE b.time_zone, b.time_zone,"
+    " s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes"
+    " FROM service s, business b, LATERAL (SELECT :instant::timestamptz AS starts_at,"
+    " :instant::timestamptz + make_interval(mins => coalesce(:duration_min::int, s.duration_min))"
+    " AS ends_at) v WHERE s.id = :to_service"
+    " RETURNING " ROW "),"
+    " taken AS (INSERT INTO allocation(id, resource_id, busy, kind, appointment_id)"
+    " SELECT :allocation_id, m.staff_id, " STAFF_TIME ", 'visit', m.id FROM moved m),"
+    " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
+    " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m),"
+    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, to_state)"
+    " SELECT m.id, m.version, 'staff', :me_member, m.state FROM moved m)" ANSWER,
+};
+
+const struct stmt appointment_find = {
+    "find",
+    "SELECT version = :if_version AS fresh, state, client_id, service_id, staff_id, starts_at,"
+    " state IN ('requested','awaiting_client','awaiting_payment','confirmed') AS movable"
+    " FROM appointment WHERE id = :id FOR UPDATE",
+};
+
+/* Duration, buffers and price stay as agreed unless another service or another duration is asked for. */
+const struct stmt appointment_place = {
+    "place",
+    "WITH moved AS ("
+    "UPDATE appointment a SET staff_id = :to_staff, service_id = n.service_id,"
+    " starts_at = n.starts_at, ends_at = n.starts_at + n.length, time_zone = n.time_zone,"
+    " local_start = n.starts_at AT TIME ZONE n.time_zone,"
+    " local_end = (n.starts_at + n.length) AT TIME ZONE n.time_zone,"
+    " buffer_before_min = CASE WHEN n.other THEN n.before ELSE a.buffer_before_min END,"
+    " buffer_after_min = CASE WHEN n.other THEN n.after ELSE a.buffer_after_min END,"
+    " price_minor = CASE WHEN n.other THEN n.price_minor ELSE a.price_minor END,"
+    " currency = CASE WHEN n.other THEN n.currency ELSE a.currency END,"
+    " notes = CASE WHEN :notes? THEN :notes ELSE a.notes END,"
+    " reschedules = a.reschedules + (a.starts_at <> n.starts_at OR a.staff_id <> :to_staff)::int,"
+    " version = a.version + 1, updated_at = now()"
+    " FROM (SELECT o.id, s.id AS service_id, s.id <> o.service_id AS other,"
+    " s.buffer_before_min AS before, s.buffer_after_min AS after, s.price_minor, s.currency,"
+    " b.time_zone, :instant::timestamptz AS starts_at,"
+    " CASE WHEN :duration_min? THEN make_interval(mins => :duration_min::int)"
+    " WHEN s.id <> o.service_id THEN make_interval(mins => s.duration_min)"
+    " ELSE o.ends_at - o.starts_at END AS length,"
+    " o.starts_at AS old_start, o.ends_at AS old_end, o.staff_id AS old_staff,"
+    " o.service_id AS old_service"
+    " FROM appointment o, service s, business b WHERE o.id = :id AND s.id = :to_service) n"
+    " WHERE a.id = n.id"
+    " RETURNING " ROW ", n.old_start, n.old_end, n.old_staff, n.old_service),"
+    " taken AS (UPDATE allocation l SET resource_id = m.staff_id, busy = " STAFF_TIME
+    " FROM moved m WHERE l.appointment_id = m.id),"
+    " met AS (UPDATE client_busy y SET busy = " CLIENT_TIME
+    " FROM moved m WHERE y.appointment_id = m.id),"
+    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id,"
+    " from_state, to_state, change)"
+    " SELECT m.id, m.version, 'staff', :me_member, m.state, m.state,"
+    " jsonb_strip_nulls(jsonb_build_object("
+    "'starts_at', CASE WHEN m.starts_at <> m.old_start"
+    " THEN jsonb_build_array(m.old_start, m.starts_at) END,"
+    " 'ends_at', CASE WHEN m.ends_at <> m.old_end"
+    " THEN jsonb_build_array(m.old_end, m.ends_at) END,"
+    " 'staff_id', CASE WHEN m.staff_id <> m.old_staff"
+    " THEN jsonb_build_array(m.old_staff, m.staff_id) END,"
+    " 'service_id', CASE WHEN m.service_id <> m.old_service"
+    " THEN jsonb_build_array(m.old_service, m.service_id) END)) FROM moved m)" ANSWER,
+};
+
+const struct stmt appointment_note = {
+    "note",
+    "WITH moved AS ("
+    "UPDATE appointment a SET notes = CASE WHEN :notes? THEN :notes ELSE a.notes END,"
+    " version = a.version + 1, updated_at = now() WHERE a.id = :id RETURNING " ROW "),"
+    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id,"
+    " from_state, to_state)"
+    " SELECT m.id, m.version, 'staff', :me_member, m.state, m.state FROM moved m)" ANSWER,
+};
+
+const struct stmt appointment_step = {
+    "step",
+    "WITH moved AS ("
+    "UPDATE appointment a SET state = :to_state, version = a.version + 1, updated_at = now(),"
+    " cancel_reason = CASE WHEN :to_state = 'cancelled' THEN :why ELSE a.cancel_reason END,"
+    " cancelled_by = CASE WHEN :to_state = 'cancelled' THEN 'staff' ELSE a.cancelled_by END"
+    " FROM (SELECT id, state FROM appointment WHERE id = :id FOR UPDATE) o"
+    " WHERE a.id = o.id AND a.version = :if_version AND a.state = ANY (:from_states::text[])"
+    " RETURNING " ROW ", o.state AS old_state),"
+    " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = m.id AND :frees),"
+    " left_by AS (DELETE FROM client_busy y USING moved m"
+    " WHERE y.appointment_id = m.id AND :frees),"
+    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id,"
+    " from_state, to_state, change)"
+    " SELECT m.id, m.version, 'staff', :me_member, m.old_state, m.state,"
+    " CASE WHEN :why::text IS NULL THEN '{}' ELSE jsonb_build_object('reason', :why) END"
+    " FROM moved m)" ANSWER,
+};

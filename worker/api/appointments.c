@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* The agenda: reading, booking, moving, and the steps of a visit. Time is taken in allocation, whose
+ * exclusion constraint makes an overlap impossible; what is here only asks nicely first. The statements are
+ * in appointment_sql.c. */
+#include "worker/api/appointment.h"
+
+#include "common/clock.h"
+#include "common/uuid.h"
+#include "worker/api/current.h"
+
+static const struct column appointment_columns[] = {
+    { "id", T_UUID, "Stays the same when the appointment is moved" },
+    { "starts_at", T_ZONED, NULL },
+    { "ends_at", T_ZONED, NULL },
+    { "time_zone", T_TEXT, "IANA zone of starts_at and ends_at" },
+    { "state", T_TEXT, NULL },
+    { "version", T_INT, NULL },
+    { "client.id", T_UUID, NULL },
+    { "client.name", T_TEXT, NULL },
+    { "service.id", T_UUID, NULL },
+    { "service.name", T_TEXT, NULL },
+    { "staff.id", T_UUID, NULL },
+    { "staff.name", T_TEXT, NULL },
+    { "price_minor", T_INT, "As agreed when it was booked; in the currency's minor unit" },
+    { "currency", T_TEXT, "ISO 4217" },
+    { "notes", T_TEXT, NULL },
+    { "cancel_reason", T_TEXT, NULL },
+    { "reschedules", T_INT, "How often time or staff changed" },
+    { "created_at", T_INSTANT, NULL },
+    { "updated_at", T_INSTANT, NULL },
+    { 0 },
+};
+
+static const struct column appointment_event_columns[] = {
+    { "seq", T_INT, "The appointment's version after the event" },
+    { "at", T_INSTANT, NULL },
+    { "actor.kind", T_TEXT, NULL },
+    { "actor.id", T_UUID, NULL },
+    { "actor.name", T_TEXT, NULL },
+    { "from_state", T_TEXT, "null for the first" },
+    { "to_state", T_TEXT, NULL },
+    { "change", T_JSON, "What else changed: member name to [before, after]" },
+    { 0 },
+};
+
+#define TIME_DOC                                                                                \
+    "With an offset: that instant. Without: the practice's wall-clock time; one that does not " \
+    "exist is refused, one that happens twice needs an offset. From a year ago to two years ahead"
+
+static const struct param appointment_list_params[] = {
+    { .name = "from",
+      .in = IN_QUERY,
+      .type = T_MOMENT,
+      .doc = "Starts at or after: a day of the practice's zone, or a date-time" },
+    { .name = "to",
+      .in = IN_QUERY,
+      .type = T_MOMENT,
+      .doc = "Starts on or before this day (the whole day counts), or before this date-time" },
+    { .name = "staff_id", .in = IN_QUERY, .type = T_UUID },
+    { .name = "client_id", .in = IN_QUERY, .type = T_UUID },
+    { .name = "state", .in = IN_QUERY, .type = T_CHOICE, .choices = APPOINTMENT_STATES },
+    { 0 },
+};
+
+static const struct sort appointment_sorts[] = {
+    { "starts_at", "starts_at", "timestamptz", false },
+    { "-starts_at", "starts_at", "timestamptz", true },
+    { 0 },
+};
+
+static const struct param appointment_one_params[] = {
+    { .name = "id", .in = IN_PATH, .type = T_UUID },
+    { 0 },
+};
+
+static const struct param appointment_cancel_params[] = {
+    { .name = "id", .in = IN_PATH, .type = T_UUID },
+    { .name = "reason", .in = IN_BODY, .type = T_TEXT, .max = 500, .nullable = true },
+    { 0 },
+};
+
+static const struct param appointment_create_params[] = {
+    { .name = "client_id", .in = IN_BODY, .type = T_UUID, .required = true },
+    { .name = "service_id", .in = IN_BODY, .type = T_UUID, .required = true },
+    { .name = "staff_id", .in = IN_BODY, .type = T_UUID, .required = true },
+    { .name = "starts_at", .in = IN_BODY, .type = T_TIME, .required = true, .doc = TIME_DOC },
+    { .name = "duration_min",
+      .in = IN_BODY,
+      .type = T_INT,
+      .min = 1,
+      .max = 1440,
+      .nullable = true,
+      .doc = "The service's when absent" },
+    { .name = "notes", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true },
+    { 0 },
+};
+
+static const struct param appointment_change_params[] = {
+    { .name = "id", .in = IN_PATH, .type = T_UUID },
+    { .name = "starts_at", .in = IN_BODY, .type = T_TIME, .doc = TIME_DOC },
+    { .name = "staff_id", .in = IN_BODY, .type = T_UUID },
+    { .name = "service_id",
+      .in = IN_BODY,
+      .type = T_UUID,
+      .doc = "Another service brings its duration, buffers and price along" },
+    { .name = "duration_min", .in = IN_BODY, .type = T_INT, .min = 1, .max = 1440 },
+    { .name = "notes", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true },
+    { 0 },
+};
+
+/* What appointment_check is asked and what the others do with its answer. */
+static const struct param appointment_place_vars[] = {
+    { .name = "to_client", .type = T_UUID },     { .name = "to_service", .type = T_UUID },
+    { .name = "to_staff", .type = T_UUID },      { .name = "to_time", .type = T_TIME },
+    { .name = "has_offset", .type = T_BOOL },    { .name = "instant", .type = T_TIME },
+    { .name = "allocation_id", .type = T_UUID }, { 0 },
+};
+
+static const struct param appointment_step_vars[] = {
+    { .name = "from_states", .type = T_TEXT },
+    { .name = "to_state", .type = T_TEXT },
+    { .name = "frees", .type = T_BOOL },
+    { .name = "why", .type = T_TEXT },
+    { 0 },
+};
+
+static const struct stmt *const appointment_create_stmts[] = { &appointment_lock,
+                                                               &appointment_check,
+                                                               &appointment_book, NULL };
+static const struct stmt *const appointment_change_stmts[] = {
+    &appointment_find,  &appointment_lock, &appointment_check,
+    &appointment_place, &appointment_note, NULL,
+};
+static const struct stmt *const appointment_step_stmts[] = { &appointment_step, &appointment_find,
+                                                             NULL };
+
+/* ---- where and when ---- */
+
+static bool is_true(const PGresult *rows, const char *column)
+{
+    const char *text = call_cell(rows, 0, column);
+    return text && text[0] == 't';
+}
+
+static enum err refuse_missing(struct call *c, const char *pointer, const char *es, const char *en)
+{
+    return call_refuse_field(c, pointer, "not_found", es, en);
+}
+
+/* "Use 2026-11-01T01:30:00-05:00 or ...-06:00": both ways to say an ambiguous local time. */
+static enum err refuse_ambiguous(struct call *c, const PGresult *check)
+{
+    int64_t first, second, local;
+    if (clock_parse_pg(slice_of(call_cell(check, 0, "first")), &first) != OK ||
+        clock_parse_pg(slice_of(call_cell(check, 0, "second")), &second) != OK ||
+        clock_parse_pg(slice_of(call_cell(check, 0, "local")), &local) != OK) {
+        return call_refuse(c, E_TIME_AMBIGUOUS, NULL, NULL);
+    }
+    char one[CLOCK_RFC3339_MAX], other[CLOCK_RFC3339_MAX];
+    clock_format_offset(first, local, one);
+    clock_format_offset(second, local, other);
+    struct sbuf es, en;
+    sbuf_init(&es);
+    sbuf_init(&en);
+    sbuf_fmt(&es, "Indique %s o %s", one, other);
+    sbuf_fmt(&en, "Say %s or %s", one, other);
+    enum err e = call_refuse(c, E_TIME_AMBIGUOUS, arena_text(c->arena, sbuf_slice(&es)),
+                             arena_text(c->arena, sbuf_slice(&en)));
+    sbuf_fini(&es);
+    sbuf_fini(&en);
+    return e;
+}
+
+/* Sets :instant from what the check found. */
+static enum err take_instant(struct call *c, const PGresult *check)
+{
+    if (!call_cell(check, 0, "first")) {
+        return call_refuse(c, E_TIME_NONEXISTENT, NULL, NULL);
+    }
+    if (call_cell(check, 0, "second")) {
+        return refuse_ambiguous(c, check);
+    }
+    if (call_get(c, "starts_at")->present && !is_true(check, "in_range")) {
+        return call_refuse_field(c, "/starts_at", "out_of_range",
+                                 "Debe estar entre hace un año y dentro de dos",
+                                 "It must be between a year ago and two years ahead");
+    }
+    call_set(c, "instant", call_cell(check, 0, "first"));
+    return OK;
+}
+
+/* Takes the locks, then reads what the place in the agenda needs; the two travel together. */
+static enum err check_place(struct call *c, bool other_client, bool other_service)
+{
+    PGresult *check;
+    TRY(call_post(c, &appointment_lock));
+    TRY(call_query(c, &appointment_check, &check));
+    if (other_client && !is_true(check, "client_ok")) {
+        return refuse_missing(c, "/client_id", "No existe ese cliente o está archivado",
+                              "There is no such client, or it is archived");
+    }
+    if (other_service && !is_true(check, "service_ok")) {
+        return refuse_missing(c, "/service_id", "No existe ese servicio o está archivado",
+                              "There is no such service, or it is archived");
+    }
+    if (!is_true(check, "staff_ok")) {
+        return refuse_missing(c, "/staff_id", "Esa persona no existe, no da citas o está archivada",
+                              "There is nobody of that id who takes appointments");
+    }
+    return take_instant(c, check);
+}
+
+/* Sets :to_time and :has_offset from the request's starts_at. */
+static enum err ask_time(struct call *c)
+{
+    const char *text = call_get(c, "starts_at")->text;
+    int64_t local;
+    bool has_offset;
+    int offset;
+    TRY(clock_parse(slice_of(text), &local, &has_offset, &offset));
+    call_set(c, "to_time", text);
+    call_set(c, "has_offset", has_offset ? "t" : "f");
+    return OK;
+}
+
+/* ---- booking ---- */
+
+static enum err appointment_create(struct call *c)
+{
+    struct uuid id = uuid_v7();
+    char text[UUID_TEXT];
+    uuid_format(&id, text);
+    call_set(c, "allocation_id", text);
+    call_set(c, "to_client", call_get(c, "client_id")->text);
+    call_set(c, "to_service", call_get(c, "service_id")->text);
+    call_set(c, "to_staff", call_get(c, "staff_id")->text);
+    TRY(ask_time(c));
+    TRY(check_place(c, true, true));
+    PGresult *rows;
+    TRY(call_query(c, &appointment_book, &rows));
+    return call_answer(c, rows);
+}
+
+/* ---- moving ---- */
+
+static enum err refuse_state(struct call *c, const PGresult *found)
+{
+    const char *state = call_cell(found, 0, "state");
+    struct sbuf es, en;
+    sbuf_init(&es);
+    sbuf_init(&en);
+    sbuf_fmt(&es, "La cita está en el estado %s", state);
+    sbuf_fmt(&en, "The appointment is in state %s", state);
+    enum err e = call_refuse(c, E_STATE_CONFLICT, arena_text(c->arena, sbuf_slice(&es)),
+                             arena_text(c->arena, sbuf_slice(&en)));
+    sbuf_fini(&es);
+    sbuf_fini(&en);
+    return e;
+}
+
+static void set_or_keep(struct call *c, const char *var, const char *param, const PGresult *found,
+                        const char *column)
+{
+    const struct value *v = call_get(c, param);
+    call_set(c, var, v->present ? v->text : call_cell(found, 0, column));
+}
+
+static enum err place_again(struct call *c, const PGresult *found)
+{
+    if (!is_true(found, "movable")) {
+        return refuse_state(c, found);
+    }
+    call_set(c, "to_client", call_cell(found, 0, "client_id"));
+    set_or_keep(c, "to_service", "service_id", found, "service_id");
+    set_or_keep(c, "to_staff", "staff_id", found, "staff_id");
+    if (call_get(c, "starts_at")->present) {
+        TRY(ask_time(c));
+    } else {
+        call_set(c, "to_time", call_cell(found, 0, "starts_at"));
+        call_set(c, "has_offset", "t");
+    }
+    TRY(check_place(c, false, call_get(c, "service_id")->present));
+    PGresult *rows;
+    TRY(call_query(c, &appointment_place, &rows));
+    return call_answer(c, rows);
+}
+
+static enum err appointment_change(struct call *c)
+{
+    PGresult *found, *rows;
+    TRY(current_row(c, &appointment_find, &found));
+    if (call_get(c, "starts_at")->present || call_get(c, "staff_id")->present ||
+        call_get(c, "service_id")->present || call_get(c, "duration_min")->present) {
+        return place_again(c, found);
+    }
+    TRY(call_query(c, &appointment_note, &rows));
+    return call_answer(c, rows);
+}
+
+/* ---- the steps of a visit ---- */
+
+/* Which step leads from where to where, and whether the time is free again after it. */
+static const struct step {
+    const char *verb; /* the path's last segment */
+    const char *from; /* as a PostgreSQL array */
+    const char *to;
+    bool frees;
+} steps[] = {
+    { "cancel", "{requested,awaiting_client,awaiting_payment,confirmed}", "cancelled", true },
+    { "check-in", "{confirmed}", "checked_in", false },
+    { "start", "{checked_in}", "in_progress", false },
+    { "complete", "{in_progress}", "completed", false },
+    { "no-show", "{confirmed}", "no_show", true },
+};
+
+static const struct step *find_step(const struct route *r)
+{
+    const char *verb = strrchr(r->path, '/') + 1;
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        if (strcmp(steps[i].verb, verb) == 0) {
+            return &steps[i];
+        }
+    }
+    return NULL;
+}
+
+static enum err take_step(struct call *c, const char *why)
+{
+    const struct step *s = find_step(c->route);
+    if (!s) {
+        return E_INTERNAL;
+    }
+    call_set(c, "from_states", s->from);
+    call_set(c, "to_state", s->to);
+    call_set(c, "frees", s->frees ? "t" : "f");
+    call_set(c, "why", why);
+    PGresult *rows, *found;
+    TRY(call_query(c, &appointment_step, &rows));
+    if (PQntuples(rows) == 1) {
+        return call_answer(c, rows);
+    }
+    TRY(current_row(c, &appointment_find, &found));
+    return refuse_state(c, found);
+}
+
+static enum err appointment_cancel(struct call *c)
+{
+    return take_step(c, call_get(c, "reason")->text);
+}
+
+static enum err appointment_advance(struct call *c)
+{
+    return take_step(c, NULL);
+}
+
+#define STEP_ROUTE(verb, text, step_params, step_handler)                             \
+    {                                                                                 \
+        .method = M_POST, .path = "/api/v1/appointments/{id}/" verb, .summary = text, \
+        .need = PERM_APPOINTMENT_WRITE, .cost = COST_FAST, .params = step_params,     \
+        .vars = appointment_step_vars, .columns = appointment_columns,                \
+        .stmts = appointment_step_stmts, .handler = step_handler, .shape = SHAPE_ONE, \
+        .success = 200, .etag = true, .if_match = true,                               \
+    }
+
+const struct route appointment_routes[] = {
+    {
+        .method = M_GET,
+        .path = "/api/v1/appointments",
+        .summary = "List appointments: a day's agenda, a client's visits",
+        .need = PERM_APPOINTMENT_READ,
+        .cost = COST_FAST,
+        .params = appointment_list_params,
+        .columns = appointment_columns,
+        .sorts = appointment_sorts,
+        .sql = APPOINTMENT_LIST_SQL,
+        .shape = SHAPE_PAGE,
+        .success = 200,
+    },
+    {
+        .method = M_POST,
+        .path = "/api/v1/appointments",
+        .summary = "Book an appointment",
+        .need = PERM_APPOINTMENT_WRITE,
+        .cost = COST_FAST,
+        .params = appointment_create_params,
+        .vars = appointment_place_vars,
+        .columns = appointment_columns,
+        .stmts = appointment_create_stmts,
+        .handler = appointment_create,
+        .shape = SHAPE_ONE,
+        .success = 201,
+        .etag = true,
+        .location = "/api/v1/appointments/{id}",
+    },
+    {
+        .method = M_GET,
+        .path = "/api/v1/appointments/{id}",
+        .summary = "Read an appointment",
+        .need = PERM_APPOINTMENT_READ,
+        .cost = COST_FAST,
+        .params = appointment_one_params,
+        .columns = appointment_columns,
+        .sql = APPOINTMENT_ONE_SQL,
+        .shape = SHAPE_ONE,
+        .success = 200,
+        .etag = true,
+    },
+    {
+        .method = M_PATCH,
+        .path = "/api/v1/appointments/{id}",
+        .summary = "Move an appointment or change it; it keeps its id",
+        .need = PERM_APPOINTMENT_WRITE,
+        .cost = COST_FAST,
+        .params = appointment_change_params,
+        .vars = appointment_place_vars,
+        .columns = appointment_columns,
+        .stmts = appointment_change_stmts,
+        .handler = appointment_change,
+        .shape = SHAPE_ONE,
+        .success = 200,
+        .etag = true,
+        .if_match = true,
+    },
+    STEP_ROUTE("cancel", "Cancel: the time is free again", appointment_cancel_params,
+               appointment_cancel),
+    STEP_ROUTE("check-in", "The client has arrived", appointment_one_params, appointment_advance),
+    STEP_ROUTE("start", "The visit begins", appointment_one_params, appointment_advance),
+    STEP_ROUTE("complete", "The visit is over", appointment_one_params, appointment_advance),
+    STEP_ROUTE("no-show", "The client did not come: the time is free again", appointment_one_params,
+               appointment_advance),
+    {
+        .method = M_GET,
+        .path = "/api/v1/appointments/{id}/history",
+        .summary = "What happened to an appointment, oldest first",
+        .need = PERM_APPOINTMENT_READ,
+        .cost = COST_FAST,
+        .params = appointment_one_params,
+        .columns = appointment_event_columns,
+        .sql = APPOINTMENT_HISTORY_SQL,
+        .shape = SHAPE_PAGE,
+        .success = 200,
+    },
+    { 0 },
+};
