@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* The steps in order. on_head refuses as much as the head alone can tell, so that no body is read for nothing. */
+#include "router/flow.h"
+
+#include "common/clock.h"
+#include "common/problem.h"
+#include "common/str.h"
+#include "router/static.h"
+
+#define DETAIL_NONE NULL, NULL
+
+/* ---- answers ---- */
+
+/* A problem document with a field that http_problem does not know. */
+static void refuse_with(struct exchange *x, enum err e, struct http_answer *a)
+{
+    struct problem p = { .err = e };
+    struct sbuf body;
+    sbuf_init(&body);
+    problem_write(&body, &p, x->lang, slice_of(x->request_id));
+    strncpy(x->code, err_info(e)->code, sizeof(x->code) - 1);
+    a->status = err_info(e)->status;
+    a->content_type = SLICE("application/problem+json");
+    a->body = sbuf_slice(&body);
+    http_reply(x, a);
+    sbuf_fini(&body);
+}
+
+static void refuse_token(struct exchange *x, enum err e)
+{
+    bool given = x->authorization.n > 0;
+    struct http_answer a = {
+        .www_authenticate = given ? SLICE("Bearer realm=\"gremio\", error=\"invalid_token\"")
+                                  : SLICE("Bearer realm=\"gremio\""),
+    };
+    refuse_with(x, e, &a);
+}
+
+static void refuse_method(struct exchange *x, uint32_t allow)
+{
+    char text[64];
+    struct http_answer a = { 0 };
+    route_allow_text(allow, text);
+    a.allow = slice_of(text);
+    refuse_with(x, E_METHOD, &a);
+}
+
+static void answer_json(struct exchange *x, int status, struct slice body)
+{
+    struct http_answer a = {
+        .status = status,
+        .content_type = SLICE("application/json"),
+        .body = body,
+        .cache_control = SLICE("no-store"),
+        .retry_after = status == 503 ? 1 : 0,
+    };
+    http_reply(x, &a);
+}
+
+static struct slice content_type(enum frame_content content)
+{
+    switch (content) {
+    case CONTENT_NONE:
+        return (struct slice){ 0 };
+    case CONTENT_JSON:
+        return SLICE("application/json");
+    case CONTENT_PROBLEM:
+        return SLICE("application/problem+json");
+    case CONTENT_TEXT:
+        return SLICE("text/plain; charset=utf-8");
+    case CONTENT_HTML:
+        return SLICE("text/html; charset=utf-8");
+    case CONTENT_SVG:
+        return SLICE("image/svg+xml");
+    case CONTENT_COUNT:
+        break;
+    }
+    return SLICE("application/octet-stream");
+}
+
+static void answer_reply(struct exchange *x, const struct frame_reply *r)
+{
+    struct http_answer a = {
+        .status = r->status,
+        .content_type = content_type(r->content),
+        .body = r->body,
+        .etag = r->etag,
+        .location = r->location,
+        .allow = r->allow,
+        .cache_control = r->no_store ? SLICE("no-store") : (struct slice){ 0 },
+        .retry_after = r->retry_after,
+        .replayed = r->replayed,
+    };
+    size_t n = size_min(r->code.n, sizeof(x->code) - 1);
+    memcpy(x->code, r->code.n ? r->code.p : "", n);
+    x->code[n] = '\0';
+    x->queue_us = r->queue_us;
+    x->db_us = r->db_us;
+    http_reply(x, &a);
+}
+
+void flow_on_done(struct exchange *x, enum err status, const struct frame_reply *reply, void *arg)
+{
+    struct flow *f = arg;
+    admit_leave(f->admit, x);
+    if (status != OK) {
+        http_problem(x, status, DETAIL_NONE);
+        return;
+    }
+    answer_reply(x, reply);
+}
+
+/* ---- steps of the head ---- */
+
+/* /healthz and /readyz answer under any load. True when x is answered. */
+static bool serve_health(const struct flow *f, struct exchange *x)
+{
+    bool alive = slice_eq(x->path, SLICE("/healthz"));
+    if (!alive && !slice_eq(x->path, SLICE("/readyz"))) {
+        return false;
+    }
+    if (x->method != M_GET && x->method != M_HEAD) {
+        refuse_method(x, 1u << M_GET | 1u << M_HEAD);
+        return true;
+    }
+    if (alive) {
+        answer_json(x, 200, SLICE("{\"status\":\"ok\"}"));
+        return true;
+    }
+    struct health h;
+    struct sbuf body;
+    f->get_health(&h, f->health_arg);
+    sbuf_init(&body);
+    health_write(&h, &body);
+    answer_json(x, health_ready(&h) ? 200 : 503, sbuf_slice(&body));
+    sbuf_fini(&body);
+    return true;
+}
+
+/* A path that no slot announced. */
+static void serve_other(const struct flow *f, struct exchange *x, const struct route_match *m)
+{
+    if (m->path_known && x->method == M_OPTIONS) {
+        char allow[64];
+        route_allow_text(m->allow | 1u << M_OPTIONS, allow);
+        http_reply(x, &(struct http_answer){ .status = 204, .allow = slice_of(allow) });
+    } else if (m->path_known) {
+        refuse_method(x, m->allow | 1u << M_OPTIONS);
+    } else if (!static_serve(x, f->settings->static_dir)) {
+        http_problem(x, E_NOT_FOUND, DETAIL_NONE);
+    }
+}
+
+static enum err authenticate(const struct flow *f, struct exchange *x)
+{
+    struct token_rules rules = {
+        .issuer = f->settings->issuer,
+        .audience = f->settings->audience,
+        .keys = directory_keys(f->directory),
+    };
+    struct slice token;
+    TRY(token_bearer(x->authorization, &token));
+    return token_cache_verify(f->tokens, &rules, token, &x->principal);
+}
+
+/* May the tenant's requests of this method go on, as the directory knows it now? */
+static enum err gate_tenant(const struct flow *f, struct exchange *x)
+{
+    const struct tenant *t = directory_find(f->directory, &x->principal.tenant);
+    if (!t) {
+        return E_UNAUTHENTICATED;
+    }
+    x->tenant = *t;
+    x->has_tenant = true;
+    switch (t->state) {
+    case TENANT_ACTIVE:
+        return OK;
+    case TENANT_READ_ONLY:
+        return method_is_safe(x->method) ? OK : E_TENANT_READ_ONLY;
+    case TENANT_SUSPENDED:
+    case TENANT_CLOSING:
+        return E_TENANT_SUSPENDED;
+    case TENANT_MIGRATING:
+    case TENANT_PROVISIONING:
+        return E_TENANT_BUSY;
+    case TENANT_STATE_COUNT:
+        break;
+    }
+    return E_INTERNAL;
+}
+
+/* application/json, with nothing but charset=utf-8 behind it. */
+static bool is_json(struct slice type)
+{
+    struct slice rest = type;
+    struct slice media = str_trim(str_cut(&rest, ';'));
+    struct slice parameter = str_trim(rest);
+    return str_ieq(media, SLICE("application/json")) &&
+           (parameter.n == 0 || str_ieq(parameter, SLICE("charset=utf-8")) ||
+            str_ieq(parameter, SLICE("charset=\"utf-8\"")));
+}
+
+static enum err check_body(const struct flow *f, const struct exchange *x, uint64_t *max)
+{
+    uint64_t own = (uint64_t)f->settings->limits.body_max;
+    *max = *max < own ? *max : own;
+    if (!x->has_body) {
+        return OK;
+    }
+    if (x->content_length > *max || *max == 0) {
+        return E_BODY_TOO_LARGE;
+    }
+    return is_json(x->content_type) ? OK : E_UNSUPPORTED_MEDIA;
+}
+
+static enum err check_head(const struct flow *f, struct exchange *x, bool open, uint64_t *max)
+{
+    if (!open) {
+        TRY(authenticate(f, x));
+        TRY(gate_tenant(f, x));
+    }
+    return check_body(f, x, max);
+}
+
+static void on_head(struct exchange *x, void *arg)
+{
+    struct flow *f = arg;
+    struct route_match match;
+    if (serve_health(f, x)) {
+        return;
+    }
+    if (x->method == M_OTHER) {
+        http_problem(x, E_NOT_IMPLEMENTED, DETAIL_NONE);
+        return;
+    }
+    route_map_find(routes_map(f->routes), x->method, x->path, &match);
+    if (match.row < 0) {
+        serve_other(f, x, &match);
+        return;
+    }
+    const struct route_entry *row = &routes_map(f->routes)->rows[match.row];
+    uint64_t max = row->max_body;
+    memcpy(x->route, row->pattern, sizeof(x->route));
+    x->kind = row->kind;
+    enum err e = check_head(f, x, row->open, &max);
+    if (e == E_UNAUTHENTICATED || e == E_TOKEN_EXPIRED) {
+        refuse_token(x, e);
+    } else if (e != OK) {
+        http_problem(x, e, DETAIL_NONE);
+    } else {
+        http_accept_body(x, max);
+    }
+}
+
+/* ---- the whole request ---- */
+
+static int64_t deadline_us(const struct flow *f, enum slot_kind kind)
+{
+    const struct settings *s = f->settings;
+    int64_t ms = kind == KIND_SLOW ? s->slow_timeout : s->request_timeout;
+    return clock_mono_us() + ms * 1000;
+}
+
+static void count_shed(struct flow *f, enum err e, bool admitted)
+{
+    if (e == E_RATE_LIMITED) {
+        metrics_shed(&f->metrics, SHED_TENANT);
+    } else if (e == E_OVERLOADED) {
+        metrics_shed(&f->metrics, admitted ? SHED_QUEUE : SHED_PROCESS);
+    } else if (e == E_UNAVAILABLE) {
+        metrics_shed(&f->metrics, SHED_NO_SLOT);
+    } else if (e == E_POISON) {
+        metrics_shed(&f->metrics, SHED_POISON);
+    }
+}
+
+static enum err admit_and_send(struct flow *f, struct exchange *x)
+{
+    if (x->principal.present) {
+        TRY(gate_tenant(f, x)); /* it may have changed while the body came */
+    }
+    TRY(admit_enter(f->admit, x, (size_t)f->settings->inflight_per_tenant));
+    x->deadline_us = deadline_us(f, x->kind);
+    return dispatch_send(f->dispatch, x);
+}
+
+static void on_request(struct exchange *x, void *arg)
+{
+    struct flow *f = arg;
+    enum err e = admit_and_send(f, x);
+    if (e != OK) {
+        count_shed(f, e, x->admitted);
+        admit_leave(f->admit, x);
+        http_problem(x, e, DETAIL_NONE);
+    }
+}
+
+static void on_gone(struct exchange *x, void *arg)
+{
+    struct flow *f = arg;
+    dispatch_gone(f->dispatch, x);
+    admit_leave(f->admit, x);
+    http_drop(x);
+}
+
+static void on_end(const struct exchange *x, int status, size_t bytes, void *arg)
+{
+    struct flow *f = arg;
+    int64_t total_us = clock_mono_us() - x->start_us;
+    metrics_count(&f->metrics, x->id ? (unsigned)x->kind : KIND_COUNT, status, bytes, total_us);
+    if (f->settings->access_log) {
+        access_log_write(f->access_log, x, status, bytes, total_us);
+    }
+}
+
+struct http_callbacks flow_callbacks(struct flow *f)
+{
+    return (struct http_callbacks){
+        .on_head = on_head,
+        .on_request = on_request,
+        .on_gone = on_gone,
+        .on_end = on_end,
+        .arg = f,
+    };
+}
