@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/sbuf.h"
@@ -68,6 +69,16 @@ const char *api_unique(const char *prefix)
     static atomic_uint count;
     return api_text("%s %d-%lld-%u", prefix, (int)getpid(), (long long)wait_now_ms() % 100000000,
                     atomic_fetch_add(&count, 1));
+}
+
+const char *api_day(int ahead)
+{
+    time_t at = time(NULL) + (time_t)ahead * 86400;
+    struct tm day;
+    char text[16];
+    gmtime_r(&at, &day);
+    strftime(text, sizeof text, "%Y-%m-%d", &day);
+    return api_text("%s", text);
 }
 
 struct api api_anonymous(void)

@@ -71,6 +71,8 @@ const char *api_new_staff(struct api *a, const char *name);
 /* Books without judging the answer. */
 struct answer *api_book(struct api *a, const char *client, const char *service, const char *staff,
                         const char *starts_at);
+/* The day that is so many days ahead, "2026-07-01" (UTC). */
+const char *api_day(int ahead);
 /* A text no other call of this machine returns, for names. */
 const char *api_unique(const char *prefix);
 

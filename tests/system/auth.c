@@ -117,9 +117,10 @@ Test(auth, me_says_who_and_where)
     struct api a = api_login(OWNER_A);
     struct answer *r = api_get(&a, ME);
     cr_assert_eq(r->status, 200);
-    cr_expect(strstr(r->http.body, OWNER_A) != NULL);
-    cr_expect(strstr(r->http.body, "owner") != NULL);
-    cr_expect(strstr(r->http.body, "practice-a") != NULL);
+    cr_expect_str_eq(answer_text(r, "email"), OWNER_A);
+    cr_expect_str_eq(answer_text(r, "role"), "owner");
+    cr_expect_str_eq(answer_text(r, "business.name"), "Practice A");
+    cr_expect_str_eq(answer_text(r, "business.time_zone"), "America/Mexico_City");
     api_close(&a);
     struct api nobody = api_anonymous();
     cr_expect_eq(api_get(&nobody, ME)->status, 401);

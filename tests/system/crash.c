@@ -63,9 +63,8 @@ static void *book_on(void *arg)
         int n = (int)b->count;
         const char *body = api_text(
             "{\"client_id\":\"%s\",\"service_id\":\"%s\",\"staff_id\":\"%s\","
-            "\"starts_at\":\"20%02d-%02d-%02dT%02d:00\"}",
-            b->client, b->service, b->staff, 40 + n / (HOURS * 28 * 12), n / (HOURS * 28) % 12 + 1,
-            n / HOURS % 28 + 1, n % HOURS + 8);
+            "\"starts_at\":\"%sT%02d:00\"}",
+            b->client, b->service, b->staff, api_day(30 + n / HOURS), n % HOURS + 8);
         const char *key = api_text("Idempotency-Key: crash-%d-%d\r\n", b->number, n);
         while (!try_once(b, &a, body, key) && !b->wrong[0]) {
             sched_yield(); /* a refused connection answers at once */

@@ -100,7 +100,7 @@ Test(race, one_of_200_gets_the_slot, .timeout = 240)
 {
     struct race *r = race_open(CLIENTS);
     for (int round = 0; round < ROUNDS; round++) {
-        const char *at = api_text("2031-03-%02dT09:00", round + 1);
+        const char *at = api_text("%sT09:00", api_day(30 + round));
         for (size_t i = 0; i < CLIENTS; i++) {
             r->shots[i] = new_shot(r, "POST", "/api/v1/appointments",
                                    booking(r, r->clients[i], r->staff, at));
@@ -124,7 +124,7 @@ Test(race, overlapping_slots_never_both_win, .timeout = 240)
     for (int round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < CLIENTS; i++) {
             int minutes = (int)(i % 20) * 15;
-            const char *at = api_text("2031-04-%02dT%02d:%02d", round + 1, 9 + minutes / 60,
+            const char *at = api_text("%sT%02d:%02d", api_day(30 + round), 9 + minutes / 60,
                                       minutes % 60);
             r->shots[i] = new_shot(r, "POST", "/api/v1/appointments",
                                    booking(r, r->clients[i], r->staff, at));
@@ -148,7 +148,7 @@ Test(race, a_client_is_not_in_two_places, .timeout = 120)
     struct race *r = race_open(1);
     size_t n = 40;
     for (int round = 0; round < ROUNDS; round++) {
-        const char *at = api_text("2031-05-%02dT09:00", round + 1);
+        const char *at = api_text("%sT09:00", api_day(30 + round));
         for (size_t i = 0; i < n; i++) {
             r->shots[i] = new_shot(r, "POST", "/api/v1/appointments",
                                    booking(r, r->clients[0], i % 2 ? r->staff : r->staff2, at));
@@ -184,9 +184,9 @@ Test(race, moves_to_one_slot, .timeout = 120)
     enum { MOVERS = 40 };
     struct race *r = race_open(MOVERS);
     for (size_t i = 0; i < MOVERS; i++) {
-        const char *at = api_text("2031-06-%02dT%02d:00", (int)(i / 8) + 1, (int)(i % 8) + 9);
+        const char *at = api_text("%sT%02d:00", api_day(30 + (int)i / 8), (int)(i % 8) + 9);
         aim_move(r, i, booked(r, r->clients[i], r->staff, at),
-                 "{\"starts_at\":\"2031-06-20T09:00\"}");
+                 api_text("{\"starts_at\":\"%sT09:00\"}", api_day(50)));
     }
     volley_fire(r->shots, MOVERS);
     volley_print("moves to one slot", r->shots, MOVERS);
@@ -202,9 +202,9 @@ Test(race, one_version_is_changed_once, .timeout = 120)
 {
     enum { MOVERS = 40 };
     struct race *r = race_open(1);
-    const char *id = booked(r, r->clients[0], r->staff, "2031-07-01T09:00");
+    const char *id = booked(r, r->clients[0], r->staff, api_text("%sT09:00", api_day(30)));
     for (size_t i = 0; i < MOVERS; i++) {
-        aim_move(r, i, id, api_text("{\"starts_at\":\"2031-07-%02dT10:00\"}", (int)(i % 28) + 2));
+        aim_move(r, i, id, api_text("{\"starts_at\":\"%sT10:00\"}", api_day(31 + (int)i)));
     }
     volley_fire(r->shots, MOVERS);
     volley_print("moves of one version", r->shots, MOVERS);
@@ -224,11 +224,11 @@ Test(race, crossing_moves_do_not_deadlock, .timeout = 120)
     struct race *r = race_open(MOVERS);
     for (size_t i = 0; i < MOVERS; i++) {
         const char *from = i % 2 ? r->staff : r->staff2, *to = i % 2 ? r->staff2 : r->staff;
-        const char *at = api_text("2031-08-%02dT%02d:00", (int)(i / 16) + 1, (int)(i % 16 / 2) + 9);
+        const char *at = api_text("%sT%02d:00", api_day(30 + (int)i / 16), (int)(i % 16 / 2) + 9);
         const char *id = booked(r, r->clients[i], from, at);
         aim_move(r, i, id,
-                 api_text("{\"staff_id\":\"%s\",\"starts_at\":\"2031-08-%02dT%02d:00\"}", to,
-                          (int)(i % 4) + 10, (int)(i % 8) + 9));
+                 api_text("{\"staff_id\":\"%s\",\"starts_at\":\"%sT%02d:00\"}", to,
+                          api_day(40 + (int)i % 4), (int)(i % 8) + 9));
     }
     volley_fire(r->shots, MOVERS);
     volley_print("crossing moves", r->shots, MOVERS);
@@ -246,7 +246,7 @@ Test(race, one_key_has_one_effect, .timeout = 120)
     enum { COPIES = 20, KEYS = 10 };
     struct race *r = race_open(1);
     for (int key = 0; key < KEYS; key++) {
-        const char *at = api_text("2031-09-%02dT09:00", key + 1);
+        const char *at = api_text("%sT09:00", api_day(30 + key));
         const char *field = api_text("Idempotency-Key: %s\r\n",
                                      strrchr(api_unique("race"), ' ') + 1);
         for (size_t i = 0; i < COPIES; i++) {
