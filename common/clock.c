@@ -34,9 +34,9 @@ int64_t clock_wall_s(void)
 static size_t format_local(int64_t wall_us, char out[CLOCK_RFC3339_MAX])
 {
     int64_t us = wall_us % US_PER_S;
-    us += us < 0 ? US_PER_S : 0;
-    time_t s = (time_t)((wall_us - us) / US_PER_S);
+    time_t s = (time_t)(wall_us / US_PER_S - (us < 0));
     struct tm t;
+    us += us < 0 ? US_PER_S : 0;
     if (!gmtime_r(&s, &t)) {
         t = (struct tm){ .tm_mday = 1, .tm_year = 70 };
     }

@@ -84,7 +84,7 @@ enum lang err_lang(struct slice accept_language)
         int q = quality(params);
         for (int lang = LANG_ES; lang <= LANG_EN; lang++) {
             if (names_language(range, tags[lang]) && q > best[lang]) {
-                english_first = lang == LANG_EN && best[LANG_ES] < 0;
+                english_first |= lang == LANG_EN && best[LANG_ES] < 0;
                 best[lang] = q;
             }
         }

@@ -51,6 +51,12 @@ static const struct slice *text_at(const void *message, const struct text_field 
     return (const struct slice *)(const void *)((const char *)message + f->offset);
 }
 
+/* A final answer's status (RFC 9110 15). */
+static bool is_final(uint16_t status)
+{
+    return status >= 200 && status <= 599;
+}
+
 /* ---- writing ---- */
 
 /* Room for the whole frame is there before the first byte is written. */
@@ -251,7 +257,7 @@ enum err frame_put_reply(struct sbuf *out, const struct frame_reply *r)
 {
     struct writer w;
     size_t n = REPLY_FIXED;
-    if (!texts_size(r, reply_texts, ARRAY_LEN(reply_texts), &n)) {
+    if (!is_final(r->status) || !texts_size(r, reply_texts, ARRAY_LEN(reply_texts), &n)) {
         return E_BAD_REQUEST;
     }
     TRY(begin(out, FRAME_REPLY, n, &w));
@@ -512,7 +518,7 @@ enum err frame_get_reply(struct slice frame, struct frame_reply *out)
     out->replayed = (flags & FLAG_REPLAYED) != 0;
     out->no_store = (flags & FLAG_NO_STORE) != 0;
     get_texts(&r, out, reply_texts, ARRAY_LEN(reply_texts));
-    if (out->status < 200 || out->status > 599) { /* a final answer (RFC 9110 15) */
+    if (!is_final(out->status)) {
         return E_BAD_REQUEST;
     }
     return finish(&r);

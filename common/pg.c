@@ -94,10 +94,11 @@ enum err pg_ask(PGconn *c, const char *sql, int n, const char *const *values, PG
         sbuf_text(why, sqlstate);
         sbuf_char(why, ' ');
     }
-    add_message(why, message[0] ? message : PQerrorMessage(c));
     if (!sqlstate[0] && PQstatus(c) == CONNECTION_OK) { /* COPY or an empty text: our mistake */
+        message = PQresStatus(status);
         e = E_INTERNAL;
     }
+    add_message(why, message[0] ? message : PQerrorMessage(c));
     PQclear(r);
     return e;
 }

@@ -132,7 +132,7 @@ int proc_listen_unix(const char *path, struct sbuf *why)
     return -1;
 }
 
-/* Splits "HOST:PORT" and "[HOST]:PORT" in place of two buffers. */
+/* Splits "HOST:PORT" and "[HOST]:PORT". */
 static bool split_address(const char *address, char host[256], char port[8])
 {
     const char *colon = strrchr(address, ':');
@@ -145,7 +145,7 @@ static bool split_address(const char *address, char host[256], char port[8])
     bool bracketed = name.n > 2 && name.p[0] == '[' && name.p[name.n - 1] == ']';
     if (bracketed) {
         name = (struct slice){ name.p + 1, name.n - 2 };
-    } else if (name.n == 0 || memchr(name.p, ':', name.n)) {
+    } else if (name.n == 0 || name.p[0] == '[' || memchr(name.p, ':', name.n)) {
         return false;
     }
     return str_copy(name, host, 256) == OK;
