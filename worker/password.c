@@ -2,6 +2,8 @@
 /* argon2id through libsodium; the cost comes from the settings password_ops and password_memory. */
 #include "worker/password.h"
 
+#include <errno.h>
+
 enum err password_init(struct password_policy *p, uint64_t ops, size_t memory)
 {
     if (ops < crypto_pwhash_OPSLIMIT_MIN || memory < crypto_pwhash_MEMLIMIT_MIN ||
@@ -26,14 +28,18 @@ enum err password_hash(const struct password_policy *p, struct slice text,
     return crypto_pwhash_str(out, text.p, text.n, p->ops, p->memory) == 0 ? OK : E_NOMEM;
 }
 
-bool password_matches(const struct password_policy *p, const char *hash, struct slice text)
+enum err password_check(const struct password_policy *p, const char *hash, struct slice text)
 {
     /* Too long a password is refused without work: that says nothing of the account. */
     if (text.n > PASSWORD_MAX) {
-        return false;
+        return E_BAD_CREDENTIALS;
     }
-    int verdict = crypto_pwhash_str_verify(hash ? hash : p->decoy, text.p, text.n);
-    return hash && verdict == 0;
+    errno =
+        0; /* libsodium says EINVAL for a password that differs and leaves malloc's ENOMEM alone */
+    if (crypto_pwhash_str_verify(hash ? hash : p->decoy, text.p, text.n) == 0) {
+        return hash ? OK : E_BAD_CREDENTIALS;
+    }
+    return errno == ENOMEM ? E_NOMEM : E_BAD_CREDENTIALS;
 }
 
 bool password_is_stale(const struct password_policy *p, const char *hash)

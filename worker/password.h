@@ -22,9 +22,10 @@ MUST_USE enum err password_init(struct password_policy *p, uint64_t ops, size_t 
 /* Hashes text with a fresh salt. E_NOMEM when the memory is not to be had, E_BAD_REQUEST past PASSWORD_MAX. */
 MUST_USE enum err password_hash(const struct password_policy *p, struct slice text,
                                 char out[PASSWORD_HASH_MAX]);
-/* True when text is what hash was made of. hash NULL (no such account, no password set): the decoy is verified, the
- * answer is false. */
-bool password_matches(const struct password_policy *p, const char *hash, struct slice text);
+/* OK when text is what hash was made of, E_BAD_CREDENTIALS when not, E_NOMEM when there was no memory to find out. hash
+ * NULL (no such account, no password set): the decoy is verified and the answer is no. */
+MUST_USE enum err password_check(const struct password_policy *p, const char *hash,
+                                 struct slice text);
 /* True when hash was made at another cost than today's: hash again while the password is at hand. */
 bool password_is_stale(const struct password_policy *p, const char *hash);
 

@@ -24,16 +24,15 @@
     "SELECT " APPOINTMENT_OUT " FROM appointment a" APPOINTMENT_JOIN " WHERE a.id = :id"
 
 /* Without an end the range is open there; with one it walks the index on starts_at. */
-#define APPOINTMENT_LIST_SQL                                                                      \
-    "SELECT " APPOINTMENT_OUT " FROM appointment a" APPOINTMENT_JOIN(                             \
-        "a") " WHERE a.starts_at >= coalesce((SELECT ext.moment(:from, time_zone, 0) FROM "       \
-             "business),"                                                                         \
-             " '-infinity')"                                                                      \
-             " AND a.starts_at < coalesce((SELECT ext.moment(:to, time_zone, 1) FROM business), " \
-             "'infinity')"                                                                        \
-             " AND (:staff_id::uuid IS NULL OR a.staff_id = :staff_id)"                           \
-             " AND (:client_id::uuid IS NULL OR a.client_id = :client_id)"                        \
-             " AND (:state::text IS NULL OR a.state = :state)"
+#define APPOINTMENT_LIST_SQL                                                                     \
+    "SELECT " APPOINTMENT_OUT " FROM appointment a" APPOINTMENT_JOIN                             \
+    " WHERE a.starts_at >= coalesce((SELECT ext.moment(:from, b.time_zone, 0) FROM business b)," \
+    " '-infinity')"                                                                              \
+    " AND a.starts_at < coalesce((SELECT ext.moment(:to, b.time_zone, 1) FROM business b),"      \
+    " 'infinity')"                                                                               \
+    " AND (:staff_id::uuid IS NULL OR a.staff_id = :staff_id)"                                   \
+    " AND (:client_id::uuid IS NULL OR a.client_id = :client_id)"                                \
+    " AND (:state::text IS NULL OR a.state = :state)"
 
 #define APPOINTMENT_HISTORY_SQL                                                             \
     "SELECT e.seq, e.at, e.actor_kind, e.actor_id, t.name AS actor_name, e.from_state,"     \
