@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Reads just what our own document uses of OpenAPI 3.1: paths, parameters, one JSON body, references by $ref. */
+#include "tests/support/catalog.h"
+
+#include <criterion/criterion.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct json_object *document;
+
+static struct json_object *member(struct json_object *o, const char *name)
+{
+    struct json_object *out = NULL;
+    if (o && json_object_is_type(o, json_type_object)) {
+        json_object_object_get_ex(o, name, &out);
+    }
+    return out;
+}
+
+/* Follows "#/components/schemas/x". */
+static struct json_object *resolved(struct json_object *o)
+{
+    struct json_object *ref = member(o, "$ref");
+    if (!ref) {
+        return o;
+    }
+    struct json_object *at = document;
+    char *path = strdup(json_object_get_string(ref)), *rest = path + 2, *part;
+    while ((part = strsep(&rest, "/"))) {
+        at = member(at, part);
+    }
+    free(path);
+    return at;
+}
+
+size_t catalog_read(struct api *a, struct operation out[CATALOG_MAX])
+{
+    struct answer *r = api_get(a, "/api/openapi.json");
+    cr_assert_eq(r->status, 200, "/api/openapi.json: %d", r->status);
+    cr_assert(r->json != NULL, "/api/openapi.json is no JSON");
+    document = json_object_get(r->json);
+    size_t n = 0;
+    json_object_object_foreach(member(document, "paths"), path, item)
+    {
+        json_object_object_foreach(item, method, doc)
+        {
+            if (strcmp(method, "parameters") == 0 || n == CATALOG_MAX) {
+                continue;
+            }
+            char upper[16] = "";
+            for (size_t i = 0; method[i] && i < sizeof upper - 1; i++) {
+                upper[i] = (char)toupper((unsigned char)method[i]);
+            }
+            out[n++] = (struct operation){ .method = strdup(upper), .path = path, .doc = doc };
+        }
+    }
+    cr_assert_geq(n, 20, "only %zu operations", n);
+    return n;
+}
+
+static const char *id_for(const char *name, const struct ids *ids)
+{
+    static const char unknown[] = "01900000-0000-7000-8000-000000000000";
+    if (strncmp(name, "client", 6) == 0) {
+        return ids->client;
+    }
+    if (strncmp(name, "service", 7) == 0) {
+        return ids->service;
+    }
+    if (strncmp(name, "staff", 5) == 0) {
+        return ids->staff;
+    }
+    return strncmp(name, "appointment", 11) == 0 ? ids->appointment : unknown;
+}
+
+char *catalog_path(const struct operation *op, const struct ids *ids)
+{
+    const char *brace = strchr(op->path, '{');
+    if (!brace) {
+        return api_text("%s", op->path);
+    }
+    const char *resource = op->path + strlen("/api/v1/");
+    return api_text("%.*s%s%s", (int)(brace - op->path), op->path, id_for(resource, ids),
+                    strchr(brace, '}') + 1);
+}
+
+static bool is_type(struct json_object *schema, const char *type)
+{
+    struct json_object *t = member(schema, "type");
+    if (t && json_object_is_type(t, json_type_array)) {
+        t = json_object_array_get_idx(t, 0);
+    }
+    return t && strcmp(json_object_get_string(t), type) == 0;
+}
+
+/* A text that fits by format, else by name. */
+static const char *text_for(struct json_object *schema, const char *name, const struct ids *ids)
+{
+    struct json_object *format = member(schema, "format");
+    const char *f = format ? json_object_get_string(format) : "";
+    static const struct {
+        const char *name, *text;
+    } known[] = {
+        { "email", "someone@example.com" },
+        { "phone", "+525512345678" },
+        { "color", "#aabbcc" },
+        { "currency", "MXN" },
+        { "time_zone", "America/Mexico_City" },
+        { "locale", "es-MX" },
+        { "birth_date", "1990-05-05" },
+    };
+    if (strcmp(f, "uuid") == 0) {
+        return id_for(name, ids);
+    }
+    if (strcmp(name, "starts_at") == 0) {
+        return api_text("%sT09:00", api_day(300));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (strcmp(name, known[i].name) == 0) {
+            return known[i].text;
+        }
+    }
+    return "Texto";
+}
+
+static struct json_object *value_for(struct json_object *schema, const char *name,
+                                     const struct ids *ids)
+{
+    struct json_object *choices = member(schema, "enum");
+    if (choices) {
+        return json_object_get(json_object_array_get_idx(choices, 0));
+    }
+    if (is_type(schema, "integer")) {
+        struct json_object *least = member(schema, "minimum");
+        return json_object_new_int64(least ? json_object_get_int64(least) : 1);
+    }
+    if (is_type(schema, "boolean")) {
+        return json_object_new_boolean(0);
+    }
+    return json_object_new_string(text_for(schema, name, ids));
+}
+
+char *catalog_body(const struct operation *op, const struct ids *ids)
+{
+    struct json_object *content = member(resolved(member(op->doc, "requestBody")), "content");
+    struct json_object *schema = resolved(member(member(content, "application/json"), "schema"));
+    struct json_object *properties = member(schema, "properties");
+    if (!properties) {
+        return NULL;
+    }
+    struct json_object *out = json_object_new_object();
+    json_object_object_foreach(properties, name, property)
+    {
+        json_object_object_add(out, name, value_for(resolved(property), name, ids));
+    }
+    char *text = api_text("%s", json_object_to_json_string_ext(out, JSON_C_TO_STRING_PLAIN));
+    json_object_put(out);
+    return text;
+}
+
+bool catalog_needs_token(const struct operation *op)
+{
+    struct json_object *security = member(op->doc, "security");
+    if (!security) {
+        security = member(document, "security");
+    }
+    return security && json_object_array_length(security) > 0;
+}
+
+const char *catalog_query(const struct operation *op, size_t n)
+{
+    struct json_object *list = member(op->doc, "parameters");
+    size_t count = list ? json_object_array_length(list) : 0;
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *p = resolved(json_object_array_get_idx(list, i));
+        struct json_object *in = member(p, "in");
+        if (in && strcmp(json_object_get_string(in), "query") == 0 && n-- == 0) {
+            return json_object_get_string(member(p, "name"));
+        }
+    }
+    return NULL;
+}

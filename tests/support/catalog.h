@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Every operation the API declares in /api/openapi.json, so that tests cover routes nobody has written yet. */
+#ifndef GREMIO_TEST_CATALOG_H
+#define GREMIO_TEST_CATALOG_H
+
+#include <json-c/json.h>
+
+#include "tests/support/api.h"
+
+struct operation {
+    const char *method; /* "GET" */
+    const char *path;   /* "/api/v1/clients/{id}" */
+    struct json_object *doc;
+};
+
+/* The ids a request is filled with. */
+struct ids {
+    const char *client, *service, *staff, *appointment;
+};
+
+#define CATALOG_MAX 200
+
+/* All operations; the document stays in memory until the process ends. The test fails when there is no document. */
+size_t catalog_read(struct api *a, struct operation out[CATALOG_MAX]);
+/* The path with {id} replaced by the id of its resource; freed by api_release. */
+char *catalog_path(const struct operation *op, const struct ids *ids);
+/* A body that fits the operation's schema, every member filled, references from ids; NULL when it takes none. */
+char *catalog_body(const struct operation *op, const struct ids *ids);
+/* False for operations that anybody may call. */
+bool catalog_needs_token(const struct operation *op);
+/* The operation's query parameters: name of the nth, NULL behind the last. */
+const char *catalog_query(const struct operation *op, size_t n);
+
+#endif
