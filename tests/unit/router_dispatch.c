@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Every fate of a request between the router and the slots, with slots that are only a list of what was sent. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "router/dispatch.h"
+
+#define SENT_MAX 4096
+
+/* One slot as seen from the wire. */
+struct fake {
+    struct dispatch_slot *slot;
+    size_t sent, cancelled;
+    uint64_t ids[SENT_MAX], cancels[SENT_MAX];
+    enum err answer; /* of send */
+};
+
+static struct dispatch *d;
+static int64_t queue_max;
+static struct fake fakes[8];
+static struct {
+    size_t count;
+    struct exchange *x;
+    enum err status;
+    uint16_t reply_status;
+} done;
+
+static enum err on_send(void *channel, const struct frame_request *r)
+{
+    struct fake *f = channel;
+    if (f->answer == OK) {
+        f->ids[f->sent++] = r->id;
+    }
+    return f->answer;
+}
+
+static void on_cancel(void *channel, uint64_t id)
+{
+    struct fake *f = channel;
+    f->cancels[f->cancelled++] = id;
+}
+
+static void on_done(struct exchange *x, enum err status, const struct frame_reply *reply, void *arg)
+{
+    UNUSED(arg);
+    cr_assert_eq(x->state, X_DONE);
+    cr_assert_null(x->pending);
+    cr_assert_eq(reply != NULL, status == OK);
+    done.count++;
+    done.x = x;
+    done.status = status;
+    done.reply_status = reply ? reply->status : 0;
+}
+
+static void setup(void)
+{
+    struct dispatch_config config = { .inflight_max = 500,
+                                      .queue_max = &queue_max,
+                                      .link = { .send = on_send, .cancel = on_cancel },
+                                      .done = on_done };
+    queue_max = 10;
+    cr_assert_eq(dispatch_new(&config, &d), OK);
+}
+
+static void teardown(void)
+{
+    dispatch_free(d);
+}
+
+TestSuite(router_dispatch, .init = setup, .fini = teardown);
+
+static struct fake *slot_up(unsigned i, enum slot_kind kind, uint16_t batch_max)
+{
+    char name[16];
+    struct frame_hello hello = { .kind = kind, .batch_max = batch_max };
+    snprintf(name, sizeof(name), "slot-%02u", i);
+    fakes[i].slot = dispatch_slot_up(d, &fakes[i], name, &hello);
+    cr_assert_not_null(fakes[i].slot);
+    return &fakes[i];
+}
+
+static struct exchange request(enum method method, unsigned tenant)
+{
+    struct exchange x = { .state = X_READY,
+                          .method = method,
+                          .kind = KIND_API,
+                          .deadline_us = clock_mono_us() + 10000000,
+                          .path = SLICE("/api/v1/x"),
+                          .has_tenant = tenant > 0 };
+    x.tenant.id.b[0] = (uint8_t)tenant;
+    x.tenant.pool = (uint16_t)tenant;
+    snprintf(x.tenant.code, sizeof(x.tenant.code), "c%07u", tenant);
+    return x;
+}
+
+static void reply_to(struct fake *f, uint64_t id)
+{
+    dispatch_on_reply(d, f->slot, &(struct frame_reply){ .id = id, .status = 200 });
+}
+
+static void reply_last(struct fake *f)
+{
+    reply_to(f, f->ids[f->sent - 1]);
+}
+
+Test(router_dispatch, a_request_goes_out_and_comes_back)
+{
+    struct fake *f = slot_up(0, KIND_API, 4);
+    struct exchange x = request(M_GET, 1);
+    cr_assert_eq(dispatch_send(d, &x), OK);
+    cr_assert_eq(x.state, X_SENT);
+    cr_assert_eq(f->sent, 1);
+    cr_assert_eq(done.count, 0);
+    reply_last(f);
+    cr_assert_eq(done.count, 1);
+    cr_assert_eq(done.x, &x);
+    cr_assert_eq(done.reply_status, 200);
+    reply_last(f);
+    cr_assert_eq(done.count, 1, "a second answer is nobody's");
+    cr_assert_eq(dispatch_count(d), 0);
+}
+
+Test(router_dispatch, answers_of_another_slot_or_number_are_ignored)
+{
+    struct fake *a = slot_up(0, KIND_API, 4), *b = slot_up(1, KIND_API, 4);
+    struct exchange x = request(M_GET, 1);
+    cr_assert_eq(dispatch_send(d, &x), OK);
+    struct fake *has = a->sent ? a : b, *other = a->sent ? b : a;
+    reply_to(other, has->ids[0]);
+    reply_to(has, has->ids[0] + 1);
+    reply_to(has, has->ids[0] + (UINT64_C(1) << 16));
+    reply_to(has, UINT64_MAX);
+    reply_to(has, 0);
+    cr_assert_eq(done.count, 0);
+    reply_last(has);
+    cr_assert_eq(done.count, 1);
+}
+
+Test(router_dispatch, without_a_slot_it_is_unavailable)
+{
+    struct exchange x = request(M_GET, 1);
+    cr_assert_eq(dispatch_send(d, &x), E_UNAVAILABLE);
+    slot_up(0, KIND_AUTH, 4);
+    cr_assert_eq(dispatch_send(d, &x), E_UNAVAILABLE, "a slot of another kind is none");
+    cr_assert_eq(x.state, X_READY);
+}
+
+Test(router_dispatch, window_queue_and_beyond)
+{
+    struct fake *f = slot_up(0, KIND_API, 2);
+    struct exchange x[20];
+    for (size_t i = 0; i < 15; i++) {
+        x[i] = request(M_GET, 1);
+        cr_assert_eq(dispatch_send(d, &x[i]), i < 14 ? OK : E_OVERLOADED, "request %zu", i);
+    }
+    cr_assert_eq(f->sent, 4, "twice the batch is in the slot");
+    cr_assert_eq(x[4].state, X_QUEUED);
+    reply_to(f, f->ids[0]);
+    cr_assert_eq(f->sent, 5, "the longest waiting follows");
+    cr_assert_eq(x[4].state, X_SENT);
+    for (size_t i = 1; i < 14; i++) {
+        reply_to(f, f->ids[i]);
+    }
+    cr_assert_eq(done.count, 14);
+    cr_assert_eq(dispatch_count(d), 0);
+}
+
+Test(router_dispatch, a_tenant_keeps_its_slot_until_that_has_a_batch)
+{
+    size_t spread = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        slot_up(i, KIND_API, 8);
+    }
+    for (unsigned t = 1; t <= 64; t++) {
+        struct fake *first = NULL;
+        for (unsigned k = 0; k < 3; k++) {
+            struct exchange x = request(M_GET, t);
+            size_t before[4];
+            for (unsigned i = 0; i < 4; i++) {
+                before[i] = fakes[i].sent;
+            }
+            cr_assert_eq(dispatch_send(d, &x), OK);
+            struct fake *taken = NULL;
+            for (unsigned i = 0; i < 4; i++) {
+                taken = fakes[i].sent > before[i] ? &fakes[i] : taken;
+            }
+            cr_assert(!first || first == taken, "tenant %u wanders", t);
+            first = taken;
+            reply_last(taken);
+        }
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        spread += fakes[i].sent > 15;
+    }
+    cr_assert_eq(spread, 4, "tenants are spread over all slots");
+    struct exchange x[20];
+    for (size_t i = 0; i < 20; i++) {
+        x[i] = request(M_GET, 5);
+        cr_assert_eq(dispatch_send(d, &x[i]), OK);
+    }
+    struct dispatch_stats s;
+    dispatch_get_stats(d, &s);
+    cr_assert_eq(s.inflight[KIND_API], 20);
+    cr_assert_eq(s.queued[KIND_API], 0, "the rest went to the other slots");
+}
+
+Test(router_dispatch, with_many_pools_whole_pools_are_hashed)
+{
+    struct exchange a = request(M_GET, 1), b = request(M_GET, 2);
+    for (unsigned i = 0; i < 4; i++) {
+        slot_up(i, KIND_API, 8);
+    }
+    dispatch_set_pools(d, 100);
+    for (uint16_t pool = 0; pool < 50; pool++) {
+        struct exchange one = a, two = b;
+        one.tenant.pool = two.tenant.pool = pool;
+        cr_assert_eq(dispatch_send(d, &one), OK);
+        cr_assert_eq(dispatch_send(d, &two), OK);
+        unsigned both = 0;
+        for (unsigned i = 0; i < 4; i++) {
+            both += fakes[i].sent == 2;
+            while (fakes[i].sent > 0) {
+                reply_last(&fakes[i]);
+                fakes[i].sent--;
+            }
+        }
+        cr_assert_eq(both, 1, "two tenants of pool %u went to two slots", pool);
+    }
+}
+
+Test(router_dispatch, deadlines_are_kept_and_places_freed_by_the_answer)
+{
+    struct fake *f = slot_up(0, KIND_API, 1);
+    struct exchange x[4];
+    int64_t now = clock_mono_us();
+    for (size_t i = 0; i < 4; i++) {
+        x[i] = request(M_GET, 1);
+        x[i].deadline_us = now + 1000 * (int64_t)(4 - i);
+        cr_assert_eq(dispatch_send(d, &x[i]), OK);
+    }
+    dispatch_tick(d, now);
+    cr_assert_eq(done.count, 0);
+    dispatch_tick(d, now + 1500);
+    cr_assert_eq(done.count, 1);
+    cr_assert_eq(done.x, &x[3]);
+    cr_assert_eq(done.status, E_DEADLINE);
+    dispatch_tick(d, now + 5000);
+    cr_assert_eq(done.count, 4);
+    cr_assert_eq(f->cancelled, 2, "those in the slot were cancelled");
+    cr_assert_eq(dispatch_count(d), 0);
+    struct exchange y = request(M_GET, 1);
+    cr_assert_eq(dispatch_send(d, &y), OK);
+    cr_assert_eq(y.state, X_QUEUED, "a slot that does not answer gets no more");
+    reply_to(f, f->ids[0]);
+    cr_assert_eq(y.state, X_SENT);
+    cr_assert_eq(done.count, 4, "a late answer is nobody's");
+    dispatch_tick(d, clock_mono_us() + (DISPATCH_RETRY_MS + 1000) * INT64_C(1000));
+    struct dispatch_stats s;
+    dispatch_get_stats(d, &s);
+    cr_assert_eq(s.expired, 5, "y too");
+    cr_assert_leq(s.inflight[KIND_API], 1, "the other place was taken back in the end");
+}
+
+Test(router_dispatch, a_gone_client_cancels_what_has_not_started)
+{
+    struct fake *f = slot_up(0, KIND_API, 1);
+    struct exchange sent = request(M_POST, 1), begun = request(M_POST, 1),
+                    queued = request(M_POST, 1);
+    cr_assert_eq(dispatch_send(d, &sent), OK);
+    cr_assert_eq(dispatch_send(d, &begun), OK);
+    cr_assert_eq(dispatch_send(d, &queued), OK);
+    dispatch_on_started(d, f->slot, f->ids[1]);
+    cr_assert_eq(begun.state, X_STARTED);
+    dispatch_gone(d, &queued);
+    dispatch_gone(d, &sent);
+    dispatch_gone(d, &begun);
+    cr_assert_eq(f->cancelled, 1);
+    cr_assert_eq(f->cancels[0], f->ids[0]);
+    reply_to(f, f->ids[0]);
+    reply_to(f, f->ids[1]);
+    cr_assert_eq(done.count, 0);
+    cr_assert_eq(f->sent, 2, "the queued one was never sent");
+    dispatch_gone(d, &queued);
+    struct dispatch_stats s;
+    dispatch_get_stats(d, &s);
+    cr_assert_eq(s.inflight[KIND_API], 0);
+}
+
+Test(router_dispatch, a_slots_death_retries_alone_or_says_so)
+{
+    struct fake *a = slot_up(0, KIND_API, 8);
+    struct exchange safe = request(M_GET, 1), unsafe = request(M_POST, 1),
+                    begun = request(M_PATCH, 1);
+    cr_assert_eq(dispatch_send(d, &safe), OK);
+    cr_assert_eq(dispatch_send(d, &unsafe), OK);
+    cr_assert_eq(dispatch_send(d, &begun), OK);
+    dispatch_on_started(d, a->slot, a->ids[0]);
+    cr_assert_eq(safe.state, X_SENT, "safe methods do not start");
+    dispatch_on_started(d, a->slot, a->ids[2]);
+    struct fake *b = slot_up(1, KIND_API, 8);
+    dispatch_slot_down(d, a->slot);
+    cr_assert_eq(done.count, 1);
+    cr_assert_eq(done.x, &begun);
+    cr_assert_eq(done.status, E_OUTCOME_UNKNOWN);
+    cr_assert_eq(b->sent, 1, "one at a time");
+    cr_assert_eq(safe.state, X_SENT);
+    cr_assert_eq(unsafe.state, X_QUEUED);
+    struct exchange other = request(M_GET, 2);
+    cr_assert_eq(dispatch_send(d, &other), OK);
+    cr_assert_eq(other.state, X_QUEUED, "nobody shares the slot with a retry");
+    reply_to(b, b->ids[0]);
+    cr_assert_eq(unsafe.state, X_SENT);
+    cr_assert_eq(other.state, X_QUEUED);
+    reply_to(b, b->ids[1]);
+    cr_assert_eq(other.state, X_SENT, "then the slot is everybody's again");
+    reply_to(b, b->ids[2]);
+    cr_assert_eq(done.count, 4);
+}
+
+Test(router_dispatch, retries_wait_for_a_slot_to_become_empty)
+{
+    struct fake *a = slot_up(0, KIND_API, 8);
+    struct exchange x = request(M_GET, 1), y = request(M_GET, 2);
+    cr_assert_eq(dispatch_send(d, &x), OK);
+    struct fake *b = slot_up(1, KIND_API, 8);
+    dispatch_slot_drain(d, a->slot);
+    cr_assert_eq(dispatch_send(d, &y), OK);
+    cr_assert_eq(b->sent, 1, "a draining slot gets nothing");
+    dispatch_slot_down(d, a->slot);
+    cr_assert_eq(x.state, X_QUEUED);
+    reply_to(b, b->ids[0]);
+    cr_assert_eq(x.state, X_SENT);
+    reply_to(b, b->ids[1]);
+    cr_assert_eq(done.count, 2);
+}
+
+Test(router_dispatch, a_request_that_killed_two_slots_is_refused_for_a_while)
+{
+    struct exchange poison = request(M_GET, 1), by = request(M_GET, 2);
+    struct fake *a = slot_up(0, KIND_API, 8);
+    poison.body = SLICE("x");
+    cr_assert_eq(dispatch_send(d, &poison), OK);
+    cr_assert_eq(dispatch_send(d, &by), OK);
+    dispatch_slot_down(d, a->slot);
+    struct fake *b = slot_up(1, KIND_API, 8);
+    cr_assert_eq(poison.state, X_SENT);
+    cr_assert_eq(by.state, X_QUEUED);
+    dispatch_slot_down(d, b->slot);
+    cr_assert_eq(done.status, E_POISON);
+    cr_assert_eq(done.x, &poison);
+    struct fake *c = slot_up(2, KIND_API, 8);
+    reply_last(c);
+    cr_assert_eq(done.x, &by, "the bystander was answered");
+    cr_assert_eq(done.status, OK);
+    struct exchange again = request(M_GET, 1), other = request(M_GET, 3), body = again;
+    again.body = SLICE("x");
+    body.body = SLICE("y");
+    other.body = SLICE("x");
+    cr_assert_eq(dispatch_send(d, &again), E_POISON);
+    cr_assert_eq(dispatch_send(d, &other), OK, "of another tenant it is another request");
+    cr_assert_eq(dispatch_send(d, &body), OK, "another body is another request");
+}
+
+Test(router_dispatch, a_lost_kind_waits_a_moment_then_refuses)
+{
+    struct fake *a = slot_up(0, KIND_API, 8);
+    struct exchange x = request(M_GET, 1), y = request(M_GET, 1);
+    cr_assert_eq(dispatch_send(d, &x), OK);
+    dispatch_slot_down(d, a->slot);
+    cr_assert_eq(dispatch_send(d, &y), OK, "a slot is about to come back");
+    dispatch_tick(d, clock_mono_us());
+    cr_assert_eq(done.count, 0);
+    dispatch_tick(d, clock_mono_us() + (DISPATCH_GRACE_MS + 100) * INT64_C(1000));
+    cr_assert_eq(done.count, 2);
+    cr_assert_eq(done.status, E_UNAVAILABLE);
+    cr_assert_eq(dispatch_count(d), 0);
+}
+
+Test(router_dispatch, a_slot_found_closed_while_sending_loses_nothing)
+{
+    struct fake *a = slot_up(0, KIND_API, 8);
+    struct exchange x = request(M_POST, 1);
+    a->answer = E_CLOSED;
+    cr_assert_eq(dispatch_send(d, &x), OK);
+    cr_assert_eq(x.state, X_QUEUED);
+    dispatch_slot_down(d, a->slot);
+    cr_assert_eq(x.kills, 0);
+    struct fake *b = slot_up(1, KIND_API, 8);
+    cr_assert_eq(x.state, X_SENT);
+    reply_last(b);
+    cr_assert_eq(done.status, OK);
+    struct exchange bad = request(M_GET, 1);
+    b->answer = E_BAD_REQUEST;
+    cr_assert_eq(dispatch_send(d, &bad), E_BAD_REQUEST);
+    cr_assert_eq(dispatch_count(d), 0);
+}
+
+/* Random traffic, deaths, cancels and deadlines: every exchange ends exactly once and nothing stays behind. */
+Test(router_dispatch, nothing_is_lost_in_a_storm)
+{
+    enum { N = 300, STEPS = 60000 };
+    static struct exchange x[N];
+    static bool in[N];
+    size_t begun = 0, ended = 0, given_back = 0;
+    unsigned seed = 3;
+    for (unsigned i = 0; i < 4; i++) {
+        slot_up(i, KIND_API, 4);
+    }
+    queue_max = 100;
+    for (unsigned step = 0; step < STEPS; step++) {
+        seed = seed * 1103515245u + 12345u;
+        unsigned r = seed >> 10, i = r / 16 % N, s = r / 16 % 4;
+        size_t before = done.count;
+        if (r % 16 < 6 && !in[i]) {
+            x[i] = request(r & 64 ? M_GET : M_POST, 1 + r % 9);
+            in[i] = dispatch_send(d, &x[i]) == OK;
+            begun += in[i];
+        } else if (r % 16 < 13 && fakes[s].sent > 0) {
+            reply_to(&fakes[s], fakes[s].ids[--fakes[s].sent]);
+        } else if (r % 16 == 13 && in[i] && x[i].pending) {
+            dispatch_gone(d, &x[i]);
+            given_back++;
+        } else if (r % 16 == 14 && fakes[s].sent > 0) {
+            dispatch_on_started(d, fakes[s].slot, fakes[s].ids[r / 64 % fakes[s].sent]);
+        } else if (r % 997 == 0) {
+            dispatch_slot_down(d, fakes[s].slot);
+            fakes[s].sent = 0;
+            slot_up(s, KIND_API, 4);
+        }
+        ended += done.count - before;
+        for (size_t k = 0; k < N; k++) {
+            in[k] = in[k] && x[k].pending;
+        }
+        cr_assert_lt(fakes[s].sent, SENT_MAX - 8);
+        cr_assert_eq(dispatch_count(d), begun - ended - given_back, "step %u", step);
+    }
+    dispatch_tick(d, clock_mono_us() + 20000000);
+    dispatch_tick(d, clock_mono_us() + 60000000);
+    struct dispatch_stats stats;
+    dispatch_get_stats(d, &stats);
+    cr_assert_eq(dispatch_count(d), 0);
+    cr_assert_eq(stats.inflight[KIND_API], 0);
+    cr_assert_eq(stats.queued[KIND_API], 0);
+    cr_assert_gt(begun, 1000);
+}
