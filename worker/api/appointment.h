@@ -34,11 +34,6 @@
     " AND (:client_id::uuid IS NULL OR a.client_id = :client_id)"                                \
     " AND (:state::text IS NULL OR a.state = :state)"
 
-#define APPOINTMENT_HISTORY_SQL                                                             \
-    "SELECT e.seq, e.at, e.actor_kind, e.actor_id, t.name AS actor_name, e.from_state,"     \
-    " e.to_state, e.change FROM appointment_event e LEFT JOIN staff t ON t.id = e.actor_id" \
-    " WHERE e.appointment_id = :id ORDER BY e.seq"
-
 /* Locks the client's and the staff's agenda in one order for everybody: two bookings that share both never
  * wait for each other crosswise, as they could inside the exclusion constraints. */
 extern const struct stmt appointment_lock;
@@ -57,5 +52,7 @@ extern const struct stmt appointment_place;
 extern const struct stmt appointment_note;
 /* One step of the visit when version and state allow it; no row otherwise. */
 extern const struct stmt appointment_step;
+/* What happened to :id, oldest first; an appointment has at least one event. */
+extern const struct stmt appointment_history;
 
 #endif

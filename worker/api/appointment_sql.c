@@ -138,3 +138,10 @@ const struct stmt appointment_step = {
     " CASE WHEN :why::text IS NULL THEN '{}' ELSE jsonb_build_object('reason', :why) END"
     " FROM moved m)" ANSWER,
 };
+
+const struct stmt appointment_history = {
+    "history",
+    "SELECT e.seq, e.at, e.actor_kind, e.actor_id, t.name AS actor_name, e.from_state,"
+    " e.to_state, e.change FROM appointment_event e LEFT JOIN staff t ON t.id = e.actor_id"
+    " WHERE e.appointment_id = :id ORDER BY e.seq LIMIT 200",
+};

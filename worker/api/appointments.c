@@ -131,6 +131,7 @@ static const struct stmt *const appointment_change_stmts[] = {
     &appointment_find,  &appointment_lock, &appointment_check,
     &appointment_place, &appointment_note, NULL,
 };
+static const struct stmt *const appointment_events_stmts[] = { &appointment_history, NULL };
 static const struct stmt *const appointment_step_stmts[] = { &appointment_step, &appointment_find,
                                                              NULL };
 
@@ -353,6 +354,14 @@ static enum err appointment_advance(struct call *c)
     return take_step(c, NULL);
 }
 
+/* A list without rows would not say that there is no such appointment. */
+static enum err appointment_events(struct call *c)
+{
+    PGresult *rows;
+    TRY(call_query(c, &appointment_history, &rows));
+    return PQntuples(rows) ? call_answer(c, rows) : call_refuse(c, E_NOT_FOUND, NULL, NULL);
+}
+
 #define STEP_ROUTE(verb, text, step_params, step_handler)                             \
     {                                                                                 \
         .method = M_POST, .path = "/api/v1/appointments/{id}/" verb, .summary = text, \
@@ -436,7 +445,8 @@ const struct route appointment_routes[] = {
         .cost = COST_FAST,
         .params = appointment_one_params,
         .columns = appointment_event_columns,
-        .sql = APPOINTMENT_HISTORY_SQL,
+        .stmts = appointment_events_stmts,
+        .handler = appointment_events,
         .shape = SHAPE_PAGE,
         .success = 200,
     },

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* The API's own description, for the documentation page and for programs. */
+#include "worker/openapi.h"
+#include "worker/slot_env.h"
+
+static enum err openapi_read(struct call *c)
+{
+    struct slice document = openapi_text(c->env->routes);
+    return document.n ? call_answer_raw(c, CONTENT_JSON, document) : E_NOMEM;
+}
+
+const struct route openapi_routes[] = {
+    {
+        .method = M_GET,
+        .path = "/api/openapi.json",
+        .summary = "This description (OpenAPI 3.1)",
+        .open = true,
+        .cost = COST_FAST,
+        .handler = openapi_read,
+        .shape = SHAPE_RAW,
+        .success = 200,
+    },
+    { 0 },
+};

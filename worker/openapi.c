@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* One walk over the routes per section: paths, then the schemas their answers point to. What every route shares (problems,
+ * headers, the bearer scheme) is fixed text below. */
+#include "worker/openapi.h"
+
+#include <ctype.h>
+
+#include "common/str.h"
+#include "worker/perms.h"
+
+#define NAME_MAX_BYTES ROUTE_PATTERN_MAX
+
+/* ---- words ---- */
+
+static void key(struct sbuf *b, const char *name)
+{
+    sbuf_json(b, slice_of(name));
+    sbuf_char(b, ':');
+}
+
+static void text_member(struct sbuf *b, const char *name, const char *value)
+{
+    sbuf_char(b, ',');
+    key(b, name);
+    sbuf_json(b, slice_of(value));
+}
+
+/* The path's words without "api", the version and {names}: "appointments_history". */
+static void path_words(const char *path, char out[NAME_MAX_BYTES])
+{
+    struct slice rest = slice_of(path);
+    size_t n = 0;
+    while (rest.p) {
+        struct slice part = str_cut(&rest, '/');
+        bool version = part.n == 2 && part.p[0] == 'v' && isdigit((unsigned char)part.p[1]);
+        if (part.n == 0 || part.p[0] == '{' || version || slice_eq(part, SLICE("api"))) {
+            continue;
+        }
+        if (n > 0) {
+            out[n++] = '_';
+        }
+        for (size_t i = 0; i < part.n; i++) {
+            out[n++] = (char)(isalnum((unsigned char)part.p[i]) ? part.p[i] : '_');
+        }
+    }
+    out[n] = '\0';
+}
+
+/* The first of them: what the operation is filed under. */
+static void tag_of(const struct route *r, char out[NAME_MAX_BYTES])
+{
+    char words[NAME_MAX_BYTES];
+    path_words(r->path, words);
+    size_t n = strcspn(words, "_");
+    memcpy(out, words, n);
+    out[n] = '\0';
+}
+
+/* ---- types ---- */
+
+/* What a type is in JSON Schema besides its bounds. */
+static const struct {
+    const char *json;
+    const char *more; /* further members */
+} types[] = {
+    [T_TEXT] = { "string", "" },
+    [T_INT] = { "integer", "" },
+    [T_BOOL] = { "boolean", "" },
+    [T_UUID] = { "string", ",\"format\":\"uuid\"" },
+    [T_DATE] = { "string", ",\"format\":\"date\"" },
+    [T_TIME] = { "string", ",\"examples\":[\"2026-07-01T09:00\",\"2026-07-01T09:00:00-06:00\"]" },
+    [T_MOMENT] = { "string", ",\"examples\":[\"2026-07-01\",\"2026-07-01T09:00:00-06:00\"]" },
+    [T_LOCALE] = { "string", ",\"pattern\":\"^[a-z]{2,3}(-[A-Z]{2})?$\",\"examples\":[\"es-MX\"]" },
+    [T_EMAIL] = { "string", ",\"format\":\"email\",\"maxLength\":254" },
+    [T_PHONE] = { "string", ",\"examples\":[\"+52 55 1234 5678\"]" },
+    [T_CURRENCY] = { "string", ",\"pattern\":\"^[A-Z]{3}$\",\"examples\":[\"MXN\"]" },
+    [T_COLOR] = { "string", ",\"pattern\":\"^#[0-9A-Fa-f]{6}$\"" },
+    [T_ZONE] = { "string", ",\"examples\":[\"America/Mexico_City\"]" },
+    [T_CHOICE] = { "string", "" },
+    [T_CURSOR] = { "string", "" },
+    [T_PASSWORD] = { "string", ",\"format\":\"password\",\"minLength\":1,\"maxLength\":256" },
+    [T_INSTANT] = { "string", ",\"format\":\"date-time\"" },
+    [T_ZONED] = { "string", ",\"format\":\"date-time\"" },
+    [T_JSON] = { NULL, "" },
+};
+
+/* "type":"string" or "type":["string","null"], and what belongs to it. */
+static void write_type(struct sbuf *b, enum type t, bool nullable)
+{
+    if (types[t].json) {
+        sbuf_fmt(b, nullable ? "\"type\":[\"%s\",\"null\"]" : "\"type\":\"%s\"", types[t].json);
+        sbuf_text(b, types[t].more);
+    } else {
+        sbuf_text(b, "\"type\":[\"object\",\"array\",\"null\"]");
+    }
+}
+
+static void write_choices(struct sbuf *b, const struct param *p)
+{
+    struct slice rest = slice_of(p->choices);
+    bool first = true;
+    sbuf_text(b, ",\"enum\":[");
+    while (rest.p) {
+        struct slice word = str_cut(&rest, ' ');
+        if (word.n) {
+            sbuf_text(b, first ? "" : ",");
+            sbuf_json(b, word);
+            first = false;
+        }
+    }
+    sbuf_text(b, p->nullable ? ",null]" : "]");
+}
+
+static void write_bounds(struct sbuf *b, const struct param *p)
+{
+    int64_t min, max;
+    if (p->type == T_CHOICE) {
+        write_choices(b, p);
+    }
+    if (p->type != T_TEXT && p->type != T_INT) {
+        return;
+    }
+    params_bounds(p, &min, &max);
+    bool text = p->type == T_TEXT;
+    sbuf_fmt(b, ",\"%s\":%lld,\"%s\":%lld", text ? "minLength" : "minimum", (long long)min,
+             text ? "maxLength" : "maximum", (long long)max);
+}
+
+static void write_param_schema(struct sbuf *b, const struct param *p)
+{
+    sbuf_char(b, '{');
+    write_type(b, p->type, p->nullable);
+    write_bounds(b, p);
+    if (p->fallback) {
+        sbuf_text(b, ",\"default\":");
+        if (p->type == T_INT || p->type == T_BOOL) {
+            sbuf_text(b, p->fallback);
+        } else {
+            sbuf_json(b, slice_of(p->fallback));
+        }
+    }
+    if (p->doc && p->in == IN_BODY) {
+        text_member(b, "description", p->doc);
+    }
+    sbuf_char(b, '}');
+}
+
+/* ---- requests ---- */
+
+static void write_parameter(struct sbuf *b, const struct param *p)
+{
+    sbuf_text(b, "{\"name\":");
+    sbuf_json(b, slice_of(p->name));
+    sbuf_fmt(b, ",\"in\":\"%s\",\"required\":%s", p->in == IN_PATH ? "path" : "query",
+             p->in == IN_PATH || p->required ? "true" : "false");
+    if (p->doc) {
+        text_member(b, "description", p->doc);
+    }
+    sbuf_text(b, ",\"schema\":");
+    write_param_schema(b, p);
+    sbuf_char(b, '}');
+}
+
+static void write_header_refs(struct sbuf *b, const struct route *r)
+{
+    static const char ref[] = "%s{\"$ref\":\"#/components/parameters/%s\"}";
+    const char *comma = b->data[b->len - 1] == '[' ? "" : ",";
+    if (r->if_match) {
+        sbuf_fmt(b, ref, comma, "IfMatch");
+        comma = ",";
+    }
+    if (r->etag && r->method == M_GET) {
+        sbuf_fmt(b, ref, comma, "IfNoneMatch");
+        comma = ",";
+    }
+    if (r->method == M_POST && !r->open && r->cost != COST_AUTH) {
+        sbuf_fmt(b, ref, comma, "IdempotencyKey");
+    }
+}
+
+static void write_parameters(struct sbuf *b, const struct route_plan *plan)
+{
+    bool first = true;
+    sbuf_text(b, ",\"parameters\":[");
+    for (size_t i = 0; i < plan->params.count; i++) {
+        if (plan->params.rows[i].in != IN_BODY) {
+            sbuf_text(b, first ? "" : ",");
+            write_parameter(b, &plan->params.rows[i]);
+            first = false;
+        }
+    }
+    if (!sbuf_failed(b)) {
+        write_header_refs(b, plan->row);
+    }
+    sbuf_char(b, ']');
+}
+
+static void write_body(struct sbuf *b, const struct route_plan *plan)
+{
+    struct sbuf required;
+    bool first = true;
+    sbuf_init(&required);
+    sbuf_text(b, "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+    for (size_t i = 0; i < plan->params.count; i++) {
+        const struct param *p = &plan->params.rows[i];
+        if (p->in != IN_BODY) {
+            continue;
+        }
+        sbuf_text(b, first ? "" : ",");
+        key(b, p->name);
+        write_param_schema(b, p);
+        first = false;
+        if (p->required) {
+            sbuf_fmt(&required, "%s\"%s\"", required.len ? "," : "", p->name);
+        }
+    }
+    sbuf_char(b, '}');
+    if (required.len) {
+        sbuf_text(b, ",\"required\":[");
+        sbuf_add(b, sbuf_slice(&required));
+        sbuf_char(b, ']');
+    }
+    sbuf_char(b, '}');
+    b->failed |= required.failed;
+    sbuf_fini(&required);
+}
+
+static void write_request_body(struct sbuf *b, const struct route_plan *plan)
+{
+    bool required = false;
+    if (!plan->params.has_body) {
+        return;
+    }
+    for (size_t i = 0; i < plan->params.count; i++) {
+        required |= plan->params.rows[i].in == IN_BODY && plan->params.rows[i].required;
+    }
+    sbuf_fmt(b, ",\"requestBody\":{\"required\":%s,\"content\":{\"application/json\":{\"schema\":",
+             required ? "true" : "false");
+    write_body(b, plan);
+    sbuf_text(b, "}}}");
+}
+
+/* ---- answers ---- */
+
+/* The name of an answer's schema: of the first route that has these columns. */
+static const struct route_plan *schema_owner(const struct routes *all, const struct route *r)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        if (all->plans[i].row->columns == r->columns) {
+            return &all->plans[i];
+        }
+    }
+    return NULL;
+}
+
+static void write_answer_schema(struct sbuf *b, const struct routes *all, const struct route *r)
+{
+    char name[NAME_MAX_BYTES];
+    if (!r->columns) {
+        sbuf_text(b, "{\"type\":\"object\"}");
+        return;
+    }
+    path_words(schema_owner(all, r)->row->path, name);
+    if (r->shape == SHAPE_PAGE) {
+        sbuf_fmt(b,
+                 "{\"type\":\"object\",\"required\":[\"data\",\"next_cursor\"],\"properties\":{"
+                 "\"data\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/%s\"}},"
+                 "\"next_cursor\":{\"type\":[\"string\",\"null\"],"
+                 "\"description\":\"null on the last page\"}}}",
+                 name);
+    } else {
+        sbuf_fmt(b, "{\"$ref\":\"#/components/schemas/%s\"}", name);
+    }
+}
+
+static void write_success(struct sbuf *b, const struct routes *all, const struct route *r)
+{
+    sbuf_fmt(b, "\"%d\":{\"description\":\"%s\"", r->success,
+             r->success == 201   ? "Created"
+             : r->success == 204 ? "Done"
+                                 : "OK");
+    if (r->etag || r->location) {
+        sbuf_fmt(b, ",\"headers\":{%s%s%s}",
+                 r->etag ? "\"ETag\":{\"$ref\":\"#/components/headers/ETag\"}" : "",
+                 r->etag && r->location ? "," : "",
+                 r->location ? "\"Location\":{\"$ref\":\"#/components/headers/Location\"}" : "");
+    }
+    if (r->shape != SHAPE_NONE) {
+        sbuf_text(b, ",\"content\":{\"application/json\":{\"schema\":");
+        write_answer_schema(b, all, r);
+        sbuf_text(b, "}}");
+    }
+    sbuf_char(b, '}');
+    if (r->etag && r->method == M_GET) {
+        sbuf_text(b, ",\"304\":{\"description\":\"Not changed since the ETag of If-None-Match\"}");
+    }
+}
+
+/* The refusals a route can give by what its row says; all the rest is "default". */
+static void write_refusals(struct sbuf *b, const struct route_plan *plan)
+{
+    const struct route *r = plan->row;
+    const bool in_path = strchr(r->path, '{') != NULL;
+    const struct {
+        bool applies;
+        const char *status;
+    } refusals[] = {
+        { plan->params.has_body, "400" },
+        { !r->open || r->cost == COST_AUTH, "401" },
+        { !r->open || r->cost == COST_AUTH, "403" },
+        { in_path, "404" },
+        { r->handler && !method_is_safe(r->method), "409" },
+        { r->if_match, "412" },
+        { plan->params.has_body || plan->params.has_query, "422" },
+        { r->if_match, "428" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        if (refusals[i].applies) {
+            sbuf_fmt(b, ",\"%s\":{\"$ref\":\"#/components/responses/Problem\"}",
+                     refusals[i].status);
+        }
+    }
+    sbuf_text(b, ",\"default\":{\"$ref\":\"#/components/responses/Problem\"}");
+}
+
+/* ---- operations ---- */
+
+static void write_roles(struct sbuf *b, const struct route *r)
+{
+    if (r->open) {
+        sbuf_text(b, ",\"security\":[]");
+        return;
+    }
+    sbuf_fmt(b, ",\"description\":\"Needs `%s`:", perms_name(r->need));
+    bool first = true;
+    for (size_t i = 0; perms_role(i); i++) {
+        if (perms_allow(perms_role(i), r->need)) {
+            sbuf_fmt(b, "%s %s", first ? "" : ",", perms_role(i));
+            first = false;
+        }
+    }
+    sbuf_text(b, ".\"");
+}
+
+static void write_operation(struct sbuf *b, const struct routes *all, const struct route_plan *plan)
+{
+    const struct route *r = plan->row;
+    char method[16] = "", words[NAME_MAX_BYTES], tag[NAME_MAX_BYTES];
+    for (size_t i = 0; method_name(r->method)[i] && i < sizeof(method) - 1; i++) {
+        method[i] = (char)tolower((unsigned char)method_name(r->method)[i]);
+    }
+    path_words(r->path, words);
+    tag_of(r, tag);
+    sbuf_fmt(b, "\"%s\":{\"operationId\":\"%s_%s%s\",\"tags\":[\"%s\"]", method, method, words,
+             strchr(r->path, '{') ? "_one" : "", tag);
+    text_member(b, "summary", r->summary);
+    write_roles(b, r);
+    write_parameters(b, plan);
+    write_request_body(b, plan);
+    sbuf_text(b, ",\"responses\":{");
+    write_success(b, all, r);
+    write_refusals(b, plan);
+    sbuf_text(b, "}}");
+}
+
+static bool path_seen(const struct routes *all, size_t before, const char *path)
+{
+    for (size_t i = 0; i < before; i++) {
+        if (strcmp(all->plans[i].row->path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void write_paths(struct sbuf *b, const struct routes *all)
+{
+    bool first = true;
+    for (size_t i = 0; i < all->count; i++) {
+        const char *path = all->plans[i].row->path;
+        if (path_seen(all, i, path)) {
+            continue;
+        }
+        sbuf_text(b, first ? "" : ",");
+        key(b, path);
+        sbuf_char(b, '{');
+        for (size_t j = i; j < all->count; j++) {
+            if (strcmp(all->plans[j].row->path, path) == 0) {
+                sbuf_text(b, j == i ? "" : ",");
+                write_operation(b, all, &all->plans[j]);
+            }
+        }
+        sbuf_char(b, '}');
+        first = false;
+    }
+}
+
+/* ---- schemas ---- */
+
+/* Numbers, ids and an appointment's times are always there; texts, dates and the time of archiving may be null. */
+static bool column_nullable(enum type t)
+{
+    return t != T_INT && t != T_BOOL && t != T_UUID && t != T_ZONED;
+}
+
+static void write_column(struct sbuf *b, const struct column *c, const char *name)
+{
+    key(b, name);
+    sbuf_char(b, '{');
+    write_type(b, c->type, column_nullable(c->type));
+    if (c->doc) {
+        text_member(b, "description", c->doc);
+    }
+    sbuf_char(b, '}');
+}
+
+/* Columns "x.…" from *at on, as one nested object; *at moves behind them. */
+static void write_nested(struct sbuf *b, const struct column *rows, size_t *at)
+{
+    size_t n = (size_t)(strchr(rows[*at].name, '.') - rows[*at].name) + 1;
+    const char *prefix = rows[*at].name;
+    sbuf_json(b, (struct slice){ prefix, n - 1 });
+    sbuf_text(b, ":{\"type\":\"object\",\"properties\":{");
+    for (bool first = true; rows[*at].name && strncmp(rows[*at].name, prefix, n) == 0; ++*at) {
+        sbuf_text(b, first ? "" : ",");
+        write_column(b, &rows[*at], rows[*at].name + n);
+        first = false;
+    }
+    sbuf_text(b, "}}");
+}
+
+static void write_schema(struct sbuf *b, const struct route *r)
+{
+    char name[NAME_MAX_BYTES];
+    path_words(r->path, name);
+    key(b, name);
+    sbuf_text(b, "{\"type\":\"object\",\"properties\":{");
+    for (size_t i = 0; r->columns[i].name;) {
+        sbuf_text(b, i ? "," : "");
+        if (strchr(r->columns[i].name, '.')) {
+            write_nested(b, r->columns, &i);
+        } else {
+            write_column(b, &r->columns[i], r->columns[i].name);
+            i++;
+        }
+    }
+    sbuf_text(b, "}}");
+}
+
+static void write_schemas(struct sbuf *b, const struct routes *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const struct route *r = all->plans[i].row;
+        if (r->columns && schema_owner(all, r) == &all->plans[i]) {
+            sbuf_char(b, ',');
+            write_schema(b, r);
+        }
+    }
+}
+
+/* ---- what all share ---- */
+
+static const char head[] =
+    "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Gremio API\",\"version\":\"" GREMIO_VERSION "\","
+    "\"description\":\"Agenda, clients, services and staff of a practice. Log in with "
+    "`POST /api/v1/auth/login` and send the access token as `Authorization: Bearer`. Errors are "
+    "RFC 9457 problem documents with a stable `code`, in Spanish or English by `Accept-Language`. "
+    "Times are RFC 3339; money is in minor units.\"},"
+    "\"servers\":[{\"url\":\"/\"}],\"security\":[{\"bearer\":[]}],\"paths\":{";
+
+static const char shared[] =
+    "},\"components\":{"
+    "\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":"
+    "\"JWT\"}},"
+    "\"parameters\":{"
+    "\"IfMatch\":{\"name\":\"If-Match\",\"in\":\"header\",\"required\":true,"
+    "\"description\":\"ETag of the version that was read: 412 when somebody changed it since, 428 "
+    "when missing\",\"schema\":{\"type\":\"string\",\"examples\":[\"\\\"3\\\"\"]}},"
+    "\"IfNoneMatch\":{\"name\":\"If-None-Match\",\"in\":\"header\",\"required\":false,"
+    "\"description\":\"ETag already at hand: 304 while it is "
+    "current\",\"schema\":{\"type\":\"string\"}},"
+    "\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"required\":false,"
+    "\"description\":\"The same key with the same request gives the same answer again and no "
+    "second "
+    "effect; with another request "
+    "422\",\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}}},"
+    "\"headers\":{"
+    "\"ETag\":{\"description\":\"Version of the answer, for "
+    "If-Match\",\"schema\":{\"type\":\"string\"}},"
+    "\"Location\":{\"description\":\"Path of what was created\",\"schema\":{\"type\":\"string\"}}},"
+    "\"responses\":{\"Problem\":{\"description\":\"Refused: see code\",\"content\":"
+    "{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}}},"
+    "\"schemas\":{"
+    "\"problem\":{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"code\"],"
+    "\"properties\":{"
+    "\"type\":{\"type\":\"string\",\"examples\":[\"urn:gremio:problem:slot_taken\"]},"
+    "\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":"
+    "\"string\"},"
+    "\"code\":{\"type\":\"string\",\"description\":\"Stable; what programs look at\",\"enum\":[";
+
+static const char problem_rest[] =
+    "]},\"request_id\":{\"type\":\"string\"},"
+    "\"errors\":{\"type\":\"array\",\"description\":\"What to correct, field by field\",\"items\":"
+    "{\"type\":\"object\",\"properties\":{\"pointer\":{\"type\":\"string\",\"description\":"
+    "\"JSON pointer into the body, or a parameter's name\"},\"code\":{\"type\":\"string\"},"
+    "\"detail\":{\"type\":\"string\"}}}},"
+    "\"tenants\":{\"type\":\"array\",\"description\":\"With code tenant_choice: the practices to "
+    "choose from\",\"items\":{\"type\":\"object\",\"properties\":{\"slug\":{\"type\":\"string\"},"
+    "\"name\":{\"type\":\"string\"}}}}}}";
+
+/* Those a client can see stand before E_AGAIN in the table. */
+static void write_codes(struct sbuf *b)
+{
+    for (int e = OK + 1; e < E_AGAIN; e++) {
+        sbuf_fmt(b, "%s\"%s\"", e == OK + 1 ? "" : ",", err_info((enum err)e)->code);
+    }
+}
+
+void openapi_write(const struct routes *routes, struct sbuf *out)
+{
+    sbuf_text(out, head);
+    write_paths(out, routes);
+    sbuf_text(out, shared);
+    write_codes(out);
+    sbuf_text(out, problem_rest);
+    write_schemas(out, routes);
+    sbuf_text(out, "}}}");
+}
+
+struct slice openapi_text(const struct routes *routes)
+{
+    static struct sbuf document;
+    if (document.len == 0 || sbuf_failed(&document)) {
+        sbuf_fini(&document);
+        sbuf_init(&document);
+        openapi_write(routes, &document);
+    }
+    return sbuf_failed(&document) ? (struct slice){ 0 } : sbuf_slice(&document);
+}
