@@ -17,6 +17,7 @@
 #define SCAN_SECONDS   1
 #define BACKOFF_MIN_MS 10
 #define BACKOFF_MAX_MS 1000
+#define STEADY_US      INT64_C(1000000)   /* a slot that lived this long is met again at once */
 #define READ_MIN       ((size_t)64 << 10) /* room offered to each read */
 #define KEEP_BYTES     ((size_t)1 << 20)  /* of an idle buffer */
 #define SOCKET_SUFFIX  ".sock"
@@ -27,6 +28,7 @@ struct channel {
     enum channel_state state;
     int fd; /* -1 when down */
     unsigned backoff_ms;
+    int64_t up_us;     /* when the slot said HELLO */
     bool seen;         /* in the current scan */
     bool flush_queued; /* in the owner's list of this turn */
     bool broken;       /* writing failed: what the slot still said is read, nothing is sent */
@@ -106,6 +108,9 @@ static void lose(struct channel *c, const char *reason)
     void *slot = c->slot;
     log_event(slot ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "slot_lost", "slot", c->name, "reason",
               reason, NULL);
+    if (slot && clock_mono_us() - c->up_us > STEADY_US) {
+        c->backoff_ms = BACKOFF_MIN_MS;
+    }
     disconnect(c);
     c->slot = NULL;
     connect_later(c);
@@ -216,7 +221,7 @@ static enum err on_hello(struct channel *c, struct slice frame)
     }
     TRY(frame_get_hello(frame, &hello));
     c->state = CHANNEL_UP;
-    c->backoff_ms = BACKOFF_MIN_MS;
+    c->up_us = clock_mono_us();
     c->slot = u->cb->up(c, c->name, &hello, u->cb->arg);
     return c->slot ? OK : E_OVERLOADED;
 }
