@@ -14,8 +14,10 @@
 #include "common/problem.h"
 #include "router/http_priv.h"
 
-#define FD_RESERVE      64  /* descriptors left for slots, database, logs, files */
-#define RESUME_AFTER_MS 100 /* out of descriptors: how long nothing is accepted */
+#define FD_RESERVE      64   /* descriptors left for slots, database, logs, files */
+#define RESUME_AFTER_MS 100  /* out of descriptors: how long nothing is accepted */
+#define DRAIN_FIRST_MS  1000 /* draining: a new connection's time to send its request */
+#define BACKLOG_MAX     4096
 #define DOC_KEEP        (64u << 10)
 
 static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *address,
@@ -162,16 +164,28 @@ void http_drop(struct exchange *x)
     http_exchange_end(hx, HTTP_STATUS_GONE, 0);
 }
 
-static void kill_idle(struct http_server *s, bool all)
+/* Nothing is under way: no request, no answer, and no byte of a request waits in the socket. */
+static bool is_idle(const struct http_conn *c)
 {
-    struct http_conn *next;
-    for (struct http_conn *c = LIST_FIRST(&s->conns); c != NULL; c = next) {
-        next = LIST_NEXT(c, link);
-        bool idle = c->phase == HTTP_IDLE &&
-                    evbuffer_get_length(bufferevent_get_output(c->bev)) == 0;
-        if (all || idle || c->phase == HTTP_HANDSHAKE) {
-            http_conn_kill(c);
+    char byte;
+    return c->phase == HTTP_IDLE && c->requests > 0 &&
+           evbuffer_get_length(bufferevent_get_output(c->bev)) == 0 &&
+           recv(bufferevent_getfd(c->bev), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+/* Connections that clients already have: the kernel completed them, so closing the listener would reset them. */
+static void accept_waiting(struct http_server *s)
+{
+    int listening = evconnlistener_get_fd(s->listener);
+    for (int i = 0; i < BACKLOG_MAX; i++) {
+        struct sockaddr_storage address = { 0 };
+        socklen_t len = sizeof(address);
+        int fd = accept4(listening, (struct sockaddr *)&address, &len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            return;
         }
+        on_accept(s->listener, fd, (struct sockaddr *)&address, (int)len, s);
     }
 }
 
@@ -179,11 +193,21 @@ void http_drain(struct http_server *s)
 {
     s->draining = true;
     if (s->listener != NULL) {
+        accept_waiting(s);
         evconnlistener_free(s->listener);
         s->listener = NULL;
     }
     event_del(s->resume);
-    kill_idle(s, false);
+    struct http_conn *next;
+    for (struct http_conn *c = LIST_FIRST(&s->conns); c != NULL; c = next) {
+        next = LIST_NEXT(c, link);
+        if (is_idle(c)) {
+            http_conn_kill(c);
+        } else if (c->phase == HTTP_IDLE || c->phase == HTTP_HANDSHAKE) {
+            c->deadline_us = clock_mono_us() +
+                             DRAIN_FIRST_MS * 1000; /* its request is on the way */
+        }
+    }
 }
 
 size_t http_connections(const struct http_server *s)
@@ -216,7 +240,9 @@ void http_free(struct http_server *s)
         evconnlistener_free(s->listener);
         s->listener = NULL;
     }
-    kill_idle(s, true);
+    while (!LIST_EMPTY(&s->conns)) {
+        http_conn_kill(LIST_FIRST(&s->conns));
+    }
     free_event(s->tick);
     free_event(s->resume);
     SSL_CTX_free(s->tls);

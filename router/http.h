@@ -23,7 +23,7 @@ struct http_callbacks {
     void (*on_head)(struct exchange *x, void *arg);
     /* The body is complete (x->body) and within the limit. Answers now or later, exactly once. */
     void (*on_request)(struct exchange *x, void *arg);
-    /* The client went away while flow or dispatch held x (from on_request on, or after an on_head that did neither of the
+    /* The client went away (or closed its sending side) while flow or dispatch held x (from on_request on, or after an on_head that did neither of the
      * above): x stays valid until http_drop(x) is called. One whose body never came whole just ends (on_end). */
     void (*on_gone)(struct exchange *x, void *arg);
     /* The last word on every exchange (also parser errors: they have no target), before it is freed: access log and
@@ -57,7 +57,8 @@ void http_reply(struct exchange *x, const struct http_answer *a);
 void http_problem(struct exchange *x, enum err e, const char *detail_es, const char *detail_en);
 /* Gives back an exchange whose client is gone, without an answer. A client that is still there is cut off. */
 void http_drop(struct exchange *x);
-/* Stops listening, closes idle connections, lets the rest finish with Connection: close. */
+/* Stops listening (after taking in what the kernel has accepted), closes idle connections, lets the rest finish with
+ * Connection: close. Done when http_connections is 0. */
 void http_drain(struct http_server *s);
 /* Open connections. */
 size_t http_connections(const struct http_server *s);

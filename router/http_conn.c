@@ -171,6 +171,7 @@ static bool begin_body(struct http_conn *c)
     if (x->has_body && c->head.expect_continue &&
         evbuffer_get_length(bufferevent_get_input(c->bev)) == 0) {
         struct slice go = SLICE("HTTP/1.1 100 Continue\r\n\r\n");
+        c->queued = true;
         bufferevent_write(c->bev, go.p, go.n);
     }
     return true;

@@ -62,6 +62,7 @@ struct http_conn {
     enum http_phase phase;
     bool tls, pumping;
     bool eof;            /* the client will send no more */
+    bool queued;         /* something went into the output buffer: watch it for stalls */
     bool body_begun;     /* limits of the body were checked */
     int64_t deadline_us; /* of the phase; 0: none */
     int64_t start_us;    /* first byte of the present request */

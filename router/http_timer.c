@@ -11,6 +11,7 @@ static bool stalled(struct http_conn *c, int64_t now)
     if (unsent == 0 || unsent != c->unsent) {
         c->unsent = unsent;
         c->unsent_us = now;
+        c->queued = unsent > 0;
         return false;
     }
     return now - c->unsent_us > c->server->limits->write_timeout * 1000;
@@ -33,7 +34,7 @@ static void expire(struct http_conn *c)
         http_conn_refuse(c, E_REQUEST_TIMEOUT);
         return;
     case HTTP_IDLE:
-        if (c->unsent > 0) {
+        if (c->queued) {
             return; /* the last answers are still being read */
         }
         http_conn_kill(c);
@@ -52,7 +53,7 @@ static void expire(struct http_conn *c)
 
 static void look_at(struct http_conn *c, int64_t now)
 {
-    if (stalled(c, now)) {
+    if (c->queued && stalled(c, now)) {
         http_conn_kill(c);
     } else if ((c->deadline_us != 0 && now >= c->deadline_us) ||
                (c->phase == HTTP_BODY && too_slow(c, now))) {

@@ -22,6 +22,7 @@ static size_t input_waiting(const struct http_conn *c)
 
 static bool queue(struct http_conn *c, struct slice part)
 {
+    c->queued |= part.n > 0;
     return part.n == 0 || evbuffer_add(bufferevent_get_output(c->bev), part.p, part.n) == 0;
 }
 

@@ -71,7 +71,7 @@ Test(http, a_thousand_pipelined)
         ssize_t n = send(in->fd, all.data + sent, all.len - sent, MSG_NOSIGNAL);
         sent += n > 0 ? (size_t)n : 0;
         rig_poll(in);
-        char want[8];
+        char want[16];
         char *at = in->text;
         for (char *hit;
              snprintf(want, sizeof(want), "/n%04d", next), (hit = strstr(at, want)) != NULL;
@@ -253,8 +253,12 @@ Test(http, drain_finishes_what_runs)
     rig_expect(&r, idle, "200 OK", 1);
     struct rig_in *busy = rig_ask(&r, SLICE(ASK("/hold")));
     RIG_UNTIL(&r, r.held != NULL);
+    struct rig_in *fresh = rig_ask(&r, SLICE(ASK("/fresh"))); /* not accepted yet */
     http_drain(r.server);
     rig_expect_close(&r, idle);
+    rig_expect_close(&r, fresh);
+    cr_expect_eq(rig_count(fresh->text, "HTTP/1.1 200"), 1);
+    rig_hang_up(fresh);
     rig_echo(r.held);
     rig_expect_close(&r, busy);
     cr_expect_eq(rig_count(busy->text, "Connection: close"), 1);
