@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/log.h"
 #include "common/str.h"
 #include "provisioning/db.h"
+#include "provisioning/ledger.h"
 #include "provisioning/script.h"
 
 /* The quoted names one practice's script is filled with. */
@@ -191,8 +193,10 @@ enum err apply_create(PGconn *c, const struct apply_target *t, const struct migr
         e = sbuf_failed(&text) ? E_NOMEM : apply_script(c, text.data, why);
     }
     sbuf_fini(&text);
+    TRY(e);
     struct run run = { c, &names, meanwhile, context, NULL };
-    return e == OK ? run_files(&run, m, 0, why) : e;
+    TRY(run_files(&run, m, 0, why));
+    return ledger_note(c, m, 0, why);
 }
 
 /* Locks the practice against every other gremioctl and reads its version: OK to go on, or *outcome says the end.
@@ -224,6 +228,24 @@ static enum err lock_target(PGconn *c, const struct apply_target *t, int latest,
     return E_STATE_CONFLICT;
 }
 
+void apply_record_failure(PGconn *c, const struct apply_target *t, const struct apply_fault *fault)
+{
+    char version[16];
+    snprintf(version, sizeof(version), "%d", fault->version);
+    const char *params[] = { t->id, version, fault->sqlstate, fault->text };
+    struct sbuf ignored; /* a note that cannot be written must not stop the run */
+    sbuf_init(&ignored);
+    if (pg_do(c,
+              "insert into public.migration_failure as f (tenant_id, version, sqlstate, error)"
+              " values ($1, $2, $3, $4) on conflict (tenant_id) do update set"
+              " version = excluded.version, sqlstate = excluded.sqlstate,"
+              " error = excluded.error, attempts = f.attempts + 1, at = now()",
+              4, params, &ignored) != OK) {
+        log_event(LOG_LEVEL_WARN, "failure_not_recorded", "tenant", t->id, NULL);
+    }
+    sbuf_fini(&ignored);
+}
+
 static enum err record_version(PGconn *c, const struct apply_target *t, int version,
                                struct sbuf *why)
 {
@@ -253,6 +275,7 @@ static enum err migrate_inside(struct run *run, const struct apply_target *t,
     TRY(lock_target(run->db, t, latest, &from, outcome, why));
     TRY(set_path(run->db, run->names, why));
     TRY(run_files(run, m, from, why));
+    TRY(ledger_note(run->db, m, from, why));
     return record_version(run->db, t, latest, why);
 }
 

@@ -32,7 +32,8 @@ struct apply_fault {
 
 /* Runs text, one or many statements, as it stands. The only place in the project where text without $n is run: a
  * migration file is many statements, which the extended protocol cannot carry. Its callers in this folder build text
- * from constants, from files of sql/ and from names quoted by tenant_quote, never from what an operator typed. */
+ * from constants, from files of sql/ and from quoted names: ours by tenant_quote, a table's own (erase) and the database's
+ * by PQescapeIdentifier. */
 MUST_USE enum err apply_script(PGconn *c, const char *text, struct sbuf *why);
 
 /* Work to do while the server is busy with the first file (hashing a password). */
@@ -46,5 +47,7 @@ MUST_USE enum err apply_create(PGconn *c, const struct apply_target *t, const st
 /* One whole transaction: locks the practice, reads its version, runs what is above it, records the version, commits. */
 enum apply_outcome apply_migrate(PGconn *c, const struct apply_target *t,
                                  const struct migrations *m, struct apply_fault *fault);
+/* Notes the failure in public.migration_failure, outside any transaction; the practice's next success removes it. */
+void apply_record_failure(PGconn *c, const struct apply_target *t, const struct apply_fault *fault);
 
 #endif

@@ -141,8 +141,7 @@ static int demo_run(struct call *call)
     struct migrations files;
     struct sbuf list;
     int known;
-    enum err e = ledger_tenant_files(call->db, call->settings->sql_dir, true, &files, &known,
-                                     &call->why);
+    enum err e = ledger_tenant_files(call->db, call->settings->sql_dir, &files, &known, &call->why);
     if (e != OK) {
         return output_failed(&call->out, e, &call->why);
     }

@@ -166,11 +166,11 @@ static enum err migrate_public(PGconn *c, struct call *call, struct report *repo
     return e;
 }
 
-static enum err register_tenant_files(PGconn *c, struct call *call, struct report *report)
+static enum err check_tenant_files(PGconn *c, struct call *call, struct report *report)
 {
     struct migrations m;
     int known;
-    TRY(ledger_tenant_files(c, call->settings->sql_dir, true, &m, &known, &call->why));
+    TRY(ledger_tenant_files(c, call->settings->sql_dir, &m, &known, &call->why));
     report->tenant_files = (int)m.count;
     migrations_free(&m);
     return OK;
@@ -189,7 +189,7 @@ static enum err fill_database(PGconn *c, struct call *call, struct report *repor
     output_say(&call->out, "ok  pool logins (%d)", report->pools);
     TRY(in_transaction(c, call, report, make_key));
     output_say(&call->out, "ok  signing key %s%s", report->kid, report->key_made ? " (new)" : "");
-    return register_tenant_files(c, call, report);
+    return check_tenant_files(c, call, report);
 }
 
 static enum err init_all(struct call *call, struct report *report)

@@ -51,7 +51,7 @@ static enum err create(struct call *call, const struct practice_spec *spec,
     struct migrations files;
     int known;
     TRY(practice_check(spec, &call->why));
-    TRY(ledger_tenant_files(call->db, call->settings->sql_dir, true, &files, &known, &call->why));
+    TRY(ledger_tenant_files(call->db, call->settings->sql_dir, &files, &known, &call->why));
     const struct practice_how how = { .settings = call->settings, .files = &files };
     enum err e = practice_create(call->db, spec, &how, made, &call->why);
     migrations_free(&files);

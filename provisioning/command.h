@@ -59,6 +59,7 @@ void command_help(struct sbuf *out);
 /* The groups, one array per cmd_*.c. */
 extern const struct command cmd_init_commands[];
 extern const struct command cmd_tenant_commands[];
+extern const struct command cmd_migrate_commands[];
 extern const struct command cmd_operator_commands[];
 extern const struct command cmd_demo_commands[];
 

@@ -256,10 +256,11 @@ static const char event_sql[] =
     "  (2, a.updated_at, 'client', 'confirmed', 'cancelled', a.state = 'cancelled'))"
     " e(seq, at, actor, from_state, to_state, happened) where e.happened";
 
-/* Time is taken for every visit that was not cancelled, buffers included; the client's own time without them. */
+/* Time is taken for every visit that was not cancelled, buffers included; the client's own time without them. One
+ * visit has one allocation here, so the visit's id serves for both. */
 static const char allocation_sql[] =
     "insert into allocation(id, resource_id, busy, kind, appointment_id)"
-    " select gen_random_uuid(), staff_id,"
+    " select id, staff_id,"
     "  tstzrange(starts_at - make_interval(mins => buffer_before_min),"
     "   ends_at + make_interval(mins => buffer_after_min)), 'visit', id"
     " from appointment where state <> 'cancelled'";

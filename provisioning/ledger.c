@@ -60,33 +60,60 @@ enum err ledger_add(PGconn *c, const char *scope, const struct migration *m, str
                  4, params, why);
 }
 
-static enum err register_inside(PGconn *c, const char *scope, const struct migrations *m,
-                                int *added, struct sbuf *why)
+/* [{"v": 1, "n": "0001_core.sql", "c": "..."}] of the files above from; names and checksums need no escaping. */
+static void files_json(const struct migrations *m, int from, struct sbuf *out)
 {
-    int known;
-    TRY(pg_do(c, "lock table public.migration in share row exclusive mode", 0, NULL, why));
-    TRY(ledger_check(c, scope, m, &known, why));
-    for (size_t i = (size_t)known; i < m->count; i++) {
-        TRY(ledger_add(c, scope, &m->rows[i], why));
+    sbuf_char(out, '[');
+    for (size_t i = (size_t)from; i < m->count; i++) {
+        sbuf_fmt(out, "%s{\"v\":%d,\"n\":\"%s\",\"c\":\"%s\"}", i == (size_t)from ? "" : ",",
+                 m->rows[i].version, m->rows[i].file, m->rows[i].checksum);
     }
-    *added = (int)m->count - known;
-    return pg_do(c, "commit", 0, NULL, why);
+    sbuf_text(out, "]");
+    sbuf_char(out, '\0');
 }
 
-enum err ledger_register(PGconn *c, const char *scope, const struct migrations *m, int *added,
-                         struct sbuf *why)
+/* *strange is how many of the files are not in the ledger as they are here. */
+static enum err count_strange(PGconn *c, const char *json, char strange[16], struct sbuf *why)
 {
-    int ignored;
-    TRY(pg_do(c, "begin", 0, NULL, why));
-    enum err e = register_inside(c, scope, m, added ? added : &ignored, why);
-    if (e != OK) {
-        db_rollback(c);
+    return db_value(c,
+                    "select count(*) from jsonb_to_recordset($1::jsonb) f(v int, n text, c text)"
+                    " where not exists (select from public.migration m where m.scope = 'tenant'"
+                    " and m.version = f.v and m.name = f.n and m.checksum = f.c)",
+                    json, strange, 16, why);
+}
+
+static enum err note_json(PGconn *c, const char *json, struct sbuf *why)
+{
+    char strange[16];
+    TRY(count_strange(c, json, strange, why));
+    if (strcmp(strange, "0") == 0) {
+        return OK;
     }
+    TRY(pg_do(c,
+              "insert into public.migration(scope, version, name, checksum)"
+              " select 'tenant', v, n, c from jsonb_to_recordset($1::jsonb)"
+              " f(v int, n text, c text) order by v on conflict do nothing",
+              1, &json, why));
+    TRY(count_strange(c, json, strange, why));
+    if (strcmp(strange, "0") == 0) {
+        return OK;
+    }
+    sbuf_text(why, "Another gremioctl ran different files under the same numbers.");
+    return E_PRECONDITION_FAILED;
+}
+
+enum err ledger_note(PGconn *c, const struct migrations *m, int from, struct sbuf *why)
+{
+    struct sbuf json;
+    sbuf_init(&json);
+    files_json(m, from, &json);
+    enum err e = sbuf_failed(&json) ? E_NOMEM : note_json(c, json.data, why);
+    sbuf_fini(&json);
     return e;
 }
 
-enum err ledger_tenant_files(PGconn *c, const char *sql_dir, bool add, struct migrations *out,
-                             int *known, struct sbuf *why)
+enum err ledger_tenant_files(PGconn *c, const char *sql_dir, struct migrations *out, int *known,
+                             struct sbuf *why)
 {
     char dir[512];
     int n = snprintf(dir, sizeof(dir), "%s/tenant_template", sql_dir);
@@ -96,9 +123,6 @@ enum err ledger_tenant_files(PGconn *c, const char *sql_dir, bool add, struct mi
     }
     TRY(migrations_load(dir, out, why));
     enum err e = ledger_check(c, "tenant", out, known, why);
-    if (e == OK && add && (size_t)*known < out->count) {
-        e = ledger_register(c, "tenant", out, NULL, why);
-    }
     if (e != OK) {
         migrations_free(out);
     }

@@ -14,11 +14,12 @@ MUST_USE enum err ledger_check(PGconn *c, const char *scope, const struct migrat
 /* Records one file; E_ALREADY_EXISTS when somebody else just did. */
 MUST_USE enum err ledger_add(PGconn *c, const char *scope, const struct migration *m,
                              struct sbuf *why);
-/* ledger_check, then records the files not known yet, all in one transaction. *added may be NULL. */
-MUST_USE enum err ledger_register(PGconn *c, const char *scope, const struct migrations *m,
-                                  int *added, struct sbuf *why);
-/* sql_dir/tenant_template, read and checked against the ledger; unknown files are recorded when add. */
-MUST_USE enum err ledger_tenant_files(PGconn *c, const char *sql_dir, bool add,
-                                      struct migrations *out, int *known, struct sbuf *why);
+/* In the transaction that ran the practice files above version from: records those nobody ran before, so that a file
+ * is fixed by its first success and a failing one may still be corrected. E_PRECONDITION_FAILED when another gremioctl
+ * meanwhile ran a different file under the same number. */
+MUST_USE enum err ledger_note(PGconn *c, const struct migrations *m, int from, struct sbuf *why);
+/* Reads sql_dir/tenant_template and checks it against the ledger; *known files are recorded. */
+MUST_USE enum err ledger_tenant_files(PGconn *c, const char *sql_dir, struct migrations *out,
+                                      int *known, struct sbuf *why);
 
 #endif
