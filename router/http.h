@@ -38,7 +38,7 @@ struct http_answer {
     struct slice content_type; /* empty: no body */
     struct slice body;
     struct slice etag, location, allow, cache_control, csp; /* empty: no field */
-    struct slice www_authenticate;                          /* with 401; empty: no field */
+    struct slice www_authenticate;                          /* with 401; empty: Bearer */
     int retry_after;                                        /* seconds, 0: no field */
     bool replayed;
 };

@@ -144,7 +144,6 @@ static void add_rare(struct sbuf *out, const struct http_answer *a, const struct
     add_field(out, SLICE("ETag: "), a->etag);
     add_field(out, SLICE("Location: "), a->location);
     add_field(out, SLICE("Allow: "), a->allow);
-    add_field(out, SLICE("WWW-Authenticate: "), a->www_authenticate);
     add_field(out, SLICE("Content-Security-Policy: "), a->csp);
     if (problem) {
         add_field(out, SLICE("Content-Language: "), f->lang == LANG_EN ? SLICE("en") : SLICE("es"));
@@ -153,8 +152,9 @@ static void add_rare(struct sbuf *out, const struct http_answer *a, const struct
         add_field(out, SLICE("Cache-Control: "),
                   a->cache_control.n > 0 ? a->cache_control : SLICE("no-store"));
     }
-    if (a->status == 401) {
-        add_field(out, SLICE("WWW-Authenticate: "), SLICE("Bearer"));
+    if (a->status == 401) { /* never without (RFC 9110 11.6.1) */
+        add_field(out, SLICE("WWW-Authenticate: "),
+                  a->www_authenticate.n > 0 ? a->www_authenticate : SLICE("Bearer"));
     }
     if (a->retry_after > 0) {
         add_number(out, SLICE("Retry-After: "), a->retry_after);

@@ -83,6 +83,10 @@ Test(reply, problems_say_their_language_and_are_not_stored)
     cr_expect_not_null(strstr(text, "\r\nContent-Language: en\r\n"));
     cr_expect_not_null(strstr(text, "\r\nCache-Control: no-store\r\n"));
     cr_expect_not_null(strstr(text, "\r\nWWW-Authenticate: Bearer\r\n"));
+    a.www_authenticate = SLICE("Bearer realm=\"r\"");
+    text = render(&a, false);
+    cr_expect_not_null(strstr(text, "\r\nWWW-Authenticate: Bearer realm=\"r\"\r\n"));
+    cr_expect_null(strstr(text, "WWW-Authenticate: Bearer\r\n"));
 }
 
 Test(reply, values_cannot_split_fields)
