@@ -21,7 +21,8 @@ enum frame_type {
     FRAME_STARTED = 3, /* slot -> router: an unsafe request is about to touch the database */
     FRAME_REPLY = 4,   /* slot -> router */
     FRAME_CANCEL =
-        5, /* router -> slot: nobody waits any more; a request not yet started is dropped */
+        5, /* router -> slot: nobody waits any more; a request not yet started is dropped, but answered: every
+            * REQUEST gets one REPLY, for the router counts what a slot holds */
     FRAME_DRAIN = 6, /* slot -> router: send nothing more, what was sent will be answered */
 };
 

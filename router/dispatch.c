@@ -222,7 +222,7 @@ static struct exchange *give_up(struct dispatch *d, struct pending *p)
     }
     TAILQ_REMOVE(&d->kinds[p->kind].by_deadline, p, timed);
     TAILQ_INSERT_TAIL(&d->given_up, p, timed);
-    p->deadline_us = clock_mono_us() + DISPATCH_RETRY_MS * INT64_C(1000);
+    p->deadline_us = clock_mono_us() + DISPATCH_HELD_MS * INT64_C(1000);
     p->x = NULL;
     d->count--;
     x->pending = NULL;
@@ -360,16 +360,17 @@ static bool has_open_slot(const struct kind_state *k)
     return false;
 }
 
-static bool in_grace(const struct kind_state *k, int64_t now_us)
+/* Did the kind lose its last slot less than so long ago? */
+static bool lost_within(const struct kind_state *k, int64_t now_us, int64_t ms)
 {
-    return k->lost_us != 0 && now_us - k->lost_us < DISPATCH_GRACE_MS * INT64_C(1000);
+    return k->lost_us != 0 && now_us - k->lost_us < ms * 1000;
 }
 
 enum err dispatch_send(struct dispatch *d, struct exchange *x)
 {
     struct kind_state *k = &d->kinds[x->kind];
     int i = k->waiting_count == 0 ? slot_pick(k->loads, k->slot_count, affinity(d, x)) : -1;
-    if (i < 0 && !has_open_slot(k) && !in_grace(k, clock_mono_us())) {
+    if (i < 0 && !has_open_slot(k) && !lost_within(k, clock_mono_us(), DISPATCH_GRACE_MS)) {
         return E_UNAVAILABLE;
     }
     if (quarantine_has(&d->quarantine, x, clock_mono_us())) {
@@ -440,8 +441,13 @@ static void tick_kind(struct dispatch *d, enum slot_kind kind, int64_t now_us)
     while ((p = TAILQ_FIRST(&k->by_deadline)) && p->deadline_us <= now_us) {
         expire(d, p);
     }
-    if ((k->waiting_count > 0 || k->retry_count > 0) && !has_open_slot(k) && !in_grace(k, now_us)) {
+    if ((k->waiting_count == 0 && k->retry_count == 0) || has_open_slot(k)) {
+        return;
+    }
+    if (!lost_within(k, now_us, DISPATCH_GRACE_MS)) {
         refuse_all(d, &k->waiting);
+    }
+    if (!lost_within(k, now_us, DISPATCH_AGAIN_MS)) {
         refuse_all(d, &k->retry);
     }
 }
@@ -583,9 +589,10 @@ void dispatch_get_stats(const struct dispatch *d, struct dispatch_stats *out)
     for (size_t i = 0; i < KIND_COUNT; i++) {
         const struct kind_state *k = &d->kinds[i];
         out->queued[i] = k->waiting_count + k->retry_count;
-        out->slots[i] = (unsigned)k->slot_count;
+        out->slots[i] = 0;
         out->inflight[i] = 0;
         for (size_t s = 0; s < k->slot_count; s++) {
+            out->slots[i] += !k->slots[s]->draining;
             out->inflight[i] += k->loads[s]->inflight;
         }
     }

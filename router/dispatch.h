@@ -8,10 +8,12 @@
 #include "router/exchange.h"
 
 #define DISPATCH_SLOTS_MAX    256
-#define DISPATCH_QUARANTINE_S 60   /* a request that killed two slots is refused this long */
-#define DISPATCH_GRACE_MS     1500 /* a kind that lost its last slot queues this long, then refuses */
-#define DISPATCH_RETRY_MS \
-    15000 /* an unanswered, given-up request blocks its place in a slot at most this long */
+#define DISPATCH_QUARANTINE_S 60  /* a request that killed two slots is refused this long */
+#define DISPATCH_GRACE_MS     700 /* a kind that lost its last slot queues this long, then refuses */
+#define DISPATCH_AGAIN_MS \
+    5000 /* what is to be sent again waits this long for a slot to come back */
+#define DISPATCH_HELD_MS \
+    15000 /* an unanswered, given-up request keeps its place in a slot at most this long */
 
 struct dispatch;
 struct dispatch_slot;
@@ -36,7 +38,7 @@ struct dispatch_config {
 
 struct dispatch_stats {
     size_t queued[KIND_COUNT], inflight[KIND_COUNT];
-    unsigned slots[KIND_COUNT];
+    unsigned slots[KIND_COUNT]; /* that take requests */
     uint64_t retried, poisoned, unknown, expired, late;
 };
 
