@@ -140,11 +140,11 @@ struct route {
 #define PATCH_COLUMN(name) name " = CASE WHEN :" name "? THEN :" name " ELSE " name " END"
 
 /* ":archived" of a PATCH archives a row or brings it back. ARCHIVE_COLUMNS is what DELETE sets: done twice, nothing changes. */
-#define PATCH_ARCHIVED                                                                             \
-    "archived_at = CASE WHEN NOT :archived? THEN archived_at"                                      \
+#define PATCH_ARCHIVED                                        \
+    "archived_at = CASE WHEN NOT :archived? THEN archived_at" \
     " WHEN :archived THEN coalesce(archived_at, now()) END"
-#define ARCHIVE_COLUMNS                                                                            \
-    "archived_at = coalesce(archived_at, now()), version = version + (archived_at IS NULL)::int,"  \
+#define ARCHIVE_COLUMNS                                                                           \
+    "archived_at = coalesce(archived_at, now()), version = version + (archived_at IS NULL)::int," \
     " updated_at = CASE WHEN archived_at IS NULL THEN now() ELSE updated_at END"
 
 /* Every resource's rows: worker/api.c lists them, one visible array, ended by NULL. */

@@ -231,6 +231,29 @@ static enum err compile_columns(struct route_plan *p, struct sbuf *why)
     return OK;
 }
 
+static unsigned builtins_of(const struct stmt_plan *list, size_t n)
+{
+    unsigned mask = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (int j = 0; j < list[i].count; j++) {
+            if (list[i].from[j].source == FROM_BUILTIN) {
+                mask |= 1u << list[i].from[j].index;
+            }
+        }
+    }
+    return mask;
+}
+
+/* A handler may ask for any of them by name. */
+static void collect_builtins(struct route_plan *p)
+{
+    p->builtins = builtins_of(p->sql, p->sql_count) | builtins_of(p->stmts, p->stmt_count) |
+                  (p->probe ? builtins_of(p->probe, 1) : 0);
+    if (p->row->handler) {
+        p->builtins = (1u << BUILTIN_COUNT) - 1;
+    }
+}
+
 static enum err compile_vars(struct route_plan *p, struct sbuf *why)
 {
     const struct param *vars = p->row->vars;
@@ -262,6 +285,7 @@ static enum err compile_plan(struct route_plan *p, struct sbuf *why)
     const struct stmt_scope scope = { .params = p->params.rows, .vars = p->row->vars };
     uint64_t used = 0;
     TRY(compile_sql(p, &scope, &used, why));
+    collect_builtins(p);
     return check_used(p, used, why);
 }
 

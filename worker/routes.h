@@ -23,6 +23,7 @@ struct route_plan {
     struct stmt_plan *probe; /* NULL without */
     struct stmt_plan *stmts; /* in the order of row->stmts */
     size_t stmt_count;
+    unsigned builtins;         /* bit per enum stmt_builtin that a request must have filled */
     struct render_plan render; /* count 0 for SHAPE_NONE and SHAPE_RAW */
 };
 

@@ -46,8 +46,6 @@ static Oid type_oid(enum type t)
     case T_TIME: /* the statement casts it: with or without an offset */
     case T_MOMENT:
     case T_LOCALE:
-    case T_MOMENT:
-    case T_LOCALE:
     case T_EMAIL:
     case T_PHONE:
     case T_CURRENCY:
@@ -238,7 +236,7 @@ static enum err compile_step(struct compiler *k, const char *start, const char *
 enum err stmt_compile(const char *sql, const struct stmt_scope *scope, struct stmt_plan *out,
                       uint64_t *used, struct sbuf *why)
 {
-    static uint32_t last_id;
+    static uint32_t last_id = STMT_ID_ROUTES;
     struct compiler k = { .scope = scope, .out = out, .why = why };
     sbuf_init(&k.text);
     out->count = 0;

@@ -27,6 +27,16 @@ const char *stmt_builtin_name(enum stmt_builtin b);
 
 #define STMT_PARAMS_MAX 60
 
+/* Ids of the framework's own statements; those of routes start at STMT_ID_ROUTES. */
+enum stmt_id {
+    STMT_ID_SWITCH,
+    STMT_ID_KEY_TAKE,
+    STMT_ID_KEY_READ,
+    STMT_ID_KEY_STORE,
+    STMT_ID_KEY_PURGE,
+    STMT_ID_ROUTES = 16,
+};
+
 enum stmt_source { FROM_PARAM, FROM_PRESENT, FROM_VAR, FROM_BUILTIN };
 
 /* One statement ready to be prepared. */

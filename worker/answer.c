@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* One place where an answer takes its form, so that batched rows, handlers and replays answer alike. */
+#include "worker/answer.h"
+
+#include "common/log.h"
+#include "common/str.h"
+
+#define RETRY_AFTER_SECONDS 1
+
+void answer_body(struct call *c, enum frame_content content, struct slice body)
+{
+    c->reply.status = (uint16_t)c->route->success;
+    c->reply.content = content;
+    c->reply.body = body;
+}
+
+/* "\"7\"" */
+static enum err set_etag(struct call *c, const char *version)
+{
+    size_t n = strlen(version);
+    char *text = arena_take(c->arena, n + 3);
+    if (!text) {
+        return E_NOMEM;
+    }
+    text[0] = '"';
+    memcpy(text + 1, version, n);
+    text[n + 1] = '"';
+    c->reply.etag = (struct slice){ .p = text, .n = n + 2 };
+    return OK;
+}
+
+/* RFC 9110 13.1.2: any listed tag, compared weakly, or "*". */
+static bool none_match_hits(struct slice field, struct slice etag)
+{
+    struct slice rest = field;
+    while (rest.p && rest.n) {
+        struct slice tag = str_trim(str_cut(&rest, ','));
+        if (str_starts(tag, SLICE("W/"))) {
+            tag.p += 2;
+            tag.n -= 2;
+        }
+        if (slice_eq(tag, etag) || slice_eq(tag, SLICE("*"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "/api/v1/clients/{id}" with the row's id. */
+static enum err set_location(struct call *c, const char *id)
+{
+    const char *pattern = c->route->location;
+    const char *at = strstr(pattern, "{id}");
+    size_t before = (size_t)(at - pattern), n = strlen(id), after = strlen(at + 4);
+    char *text = arena_take(c->arena, before + n + after + 1);
+    if (!text) {
+        return E_NOMEM;
+    }
+    memcpy(text, pattern, before);
+    memcpy(text + before, id, n);
+    memcpy(text + before + n, at + 4, after);
+    c->reply.location = (struct slice){ .p = text, .n = before + n + after };
+    return OK;
+}
+
+static enum err answer_one(struct call *c, const PGresult *rows)
+{
+    const struct render_plan *plan = &c->plan->render;
+    if (PQntuples(rows) == 0) {
+        return E_NOT_FOUND;
+    }
+    if (c->route->etag) {
+        TRY(set_etag(c, PQgetvalue(rows, 0, plan->version)));
+    }
+    if (c->route->etag && method_is_safe(c->req->method) &&
+        none_match_hits(c->req->if_none_match, c->reply.etag)) {
+        c->reply.status = 304;
+        c->reply.content = CONTENT_NONE;
+        return OK;
+    }
+    if (c->route->location) {
+        TRY(set_location(c, PQgetvalue(rows, 0, plan->id)));
+    }
+    render_row(plan, rows, 0, c->body);
+    answer_body(c, CONTENT_JSON, sbuf_slice(c->body));
+    return OK;
+}
+
+/* next_cursor for the row shown last; E_INTERNAL when the list's SQL lacks key or id. */
+static enum err add_cursor(struct call *c, const PGresult *rows, int last)
+{
+    const struct route_plan *p = c->plan;
+    size_t sort = 0;
+    if (p->row->sorts[1].name) {
+        const char *name = c->params[p->page_at + 2].text;
+        while (p->row->sorts[sort].name && strcmp(p->row->sorts[sort].name, name) != 0) {
+            sort++;
+        }
+    }
+    const struct sort *s = &p->row->sorts[sort];
+    int key = PQfnumber(rows, s->key), id = PQfnumber(rows, "id");
+    if (key < 0 || id < 0) {
+        return E_INTERNAL;
+    }
+    sbuf_char(c->body, '"');
+    page_cursor(s, PQgetvalue(rows, last, key), PQgetvalue(rows, last, id), c->body);
+    sbuf_char(c->body, '"');
+    return OK;
+}
+
+static enum err answer_page(struct call *c, const PGresult *rows)
+{
+    const struct route_plan *p = c->plan;
+    int total = PQntuples(rows);
+    int limit = p->paged ? (int)c->params[p->page_at].number : ROUTE_PAGE_MAX;
+    int shown = total > limit ? limit : total;
+    sbuf_text(c->body, "{\"data\":[");
+    for (int i = 0; i < shown; i++) {
+        if (i > 0) {
+            sbuf_char(c->body, ',');
+        }
+        render_row(&p->render, rows, i, c->body);
+    }
+    sbuf_text(c->body, "],\"next_cursor\":");
+    if (total > shown && p->paged) {
+        TRY(add_cursor(c, rows, shown - 1));
+    } else {
+        sbuf_text(c->body, "null");
+    }
+    sbuf_char(c->body, '}');
+    answer_body(c, CONTENT_JSON, sbuf_slice(c->body));
+    return OK;
+}
+
+static enum err answer_none(struct call *c)
+{
+    c->reply.status = (uint16_t)c->route->success;
+    c->reply.content = CONTENT_NONE;
+    return OK;
+}
+
+enum err answer_rows(struct call *c, const PGresult *rows)
+{
+    sbuf_reset(c->body, SIZE_MAX);
+    if (c->route->shape == SHAPE_NONE || !rows) {
+        return answer_none(c);
+    }
+    if (PQnfields(rows) < (int)c->plan->render.fields || c->plan->render.count == 0) {
+        log_event(LOG_LEVEL_ERROR, "columns_mismatch", "route", c->route->path, NULL);
+        return E_INTERNAL;
+    }
+    TRY(c->route->shape == SHAPE_PAGE ? answer_page(c, rows) : answer_one(c, rows));
+    if (sbuf_failed(c->body)) {
+        log_event(LOG_LEVEL_ERROR, "render_failed", "route", c->route->path, NULL);
+        return E_INTERNAL;
+    }
+    return OK;
+}
+
+/* What modules tell each other is none of the client's business. */
+static enum err public_err(enum err e)
+{
+    bool inner = e == E_AGAIN || e == E_CLOSED || e == E_IO || e == E_CONFIG;
+    return e == E_NOMEM ? E_OVERLOADED : inner ? E_INTERNAL : e;
+}
+
+void answer_problem(struct call *c)
+{
+    c->problem.err = public_err(c->problem.err);
+    const struct err_info *info = err_info(c->problem.err);
+    struct slice allow = c->reply.allow;
+    bool no_store = c->reply.no_store;
+    sbuf_reset(c->body, SIZE_MAX);
+    problem_write(c->body, &c->problem, c->req->lang, c->req->request_id);
+    c->reply = (struct frame_reply){
+        .status = (uint16_t)info->status,
+        .content = CONTENT_PROBLEM,
+        .retry_after = info->retryable && info->status >= 429 ? RETRY_AFTER_SECONDS : 0,
+        .no_store = no_store,
+        .code = slice_of(info->code),
+        .allow = allow,
+        .body = sbuf_slice(c->body),
+    };
+}

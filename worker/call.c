@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* What handlers call. A name the route does not declare is a mistake of the row, found by the first request of its
+ * test: it ends the process rather than run a statement with the wrong value. */
+#include "worker/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "worker/answer.h"
+#include "worker/unit.h"
+
+static int find_name(const struct param *rows, const char *name)
+{
+    for (int i = 0; rows && rows[i].name; i++) {
+        if (strcmp(rows[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+_Noreturn static void undeclared(const struct call *c, const char *name)
+{
+    log_event(LOG_LEVEL_ERROR, "undeclared_name", "route", c->route->path, "name", name, NULL);
+    abort();
+}
+
+const struct value *call_get(const struct call *c, const char *name)
+{
+    int i = find_name(c->plan->params.rows, name);
+    if (i >= 0) {
+        return &c->params[i];
+    }
+    i = find_name(c->route->vars, name);
+    if (i >= 0) {
+        return &c->vars[i];
+    }
+    for (i = 0; i < BUILTIN_COUNT; i++) {
+        if (strcmp(stmt_builtin_name((enum stmt_builtin)i), name) == 0) {
+            return &c->builtins[i];
+        }
+    }
+    undeclared(c, name);
+}
+
+void call_set(struct call *c, const char *name, const char *text)
+{
+    int i = find_name(c->route->vars, name);
+    if (i < 0) {
+        undeclared(c, name);
+    }
+    c->vars[i] = (struct value){ .present = true, .null = text == NULL };
+    if (text) {
+        c->vars[i].text = arena_text(c->arena, slice_of(text));
+        c->vars[i].null = c->vars[i].text == NULL;
+    }
+    if (text && !c->vars[i].text) {
+        c->unit->err = E_NOMEM; /* a value that got lost must not reach a statement as null */
+    }
+}
+
+void call_set_int(struct call *c, const char *name, int64_t v)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%lld", (long long)v);
+    call_set(c, name, text);
+    c->vars[find_name(c->route->vars, name)].number = v;
+}
+
+static const struct stmt_plan *plan_of(const struct call *c, const struct stmt *s)
+{
+    const struct stmt_plan *plan = routes_stmt(c->plan, s);
+    if (!plan) {
+        undeclared(c, s->name);
+    }
+    return plan;
+}
+
+static enum err note(struct call *c, enum err e)
+{
+    if (e != OK && c->problem.err == OK) {
+        c->problem.err = e;
+    }
+    return e;
+}
+
+enum err call_query(struct call *c, const struct stmt *s, PGresult **rows)
+{
+    return note(c, unit_query(c->unit, plan_of(c, s), rows));
+}
+
+enum err call_post(struct call *c, const struct stmt *s)
+{
+    return note(c, unit_post(c->unit, plan_of(c, s)));
+}
+
+enum err call_refuse(struct call *c, enum err e, const char *detail_es, const char *detail_en)
+{
+    c->problem.err = e;
+    c->problem.detail[LANG_ES] = detail_es;
+    c->problem.detail[LANG_EN] = detail_en;
+    return e;
+}
+
+enum err call_refuse_field(struct call *c, const char *pointer, const char *code, const char *es,
+                           const char *en)
+{
+    problem_add(&c->problem, pointer, code, es, en);
+    return c->problem.err;
+}
+
+enum err call_answer(struct call *c, const PGresult *rows)
+{
+    return note(c, answer_rows(c, rows));
+}
+
+enum err call_answer_none(struct call *c)
+{
+    return note(c, answer_rows(c, NULL));
+}
+
+enum err call_answer_raw(struct call *c, enum frame_content content, struct slice body)
+{
+    sbuf_reset(c->body, SIZE_MAX);
+    sbuf_add(c->body, body);
+    if (sbuf_failed(c->body)) {
+        return note(c, E_NOMEM);
+    }
+    answer_body(c, content, sbuf_slice(c->body));
+    return OK;
+}
+
+const char *call_cell(const PGresult *rows, int row, const char *column)
+{
+    int field = PQfnumber(rows, column);
+    bool there = field >= 0 && row < PQntuples(rows) && !PQgetisnull(rows, row, field);
+    return there ? PQgetvalue(rows, row, field) : NULL;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Order matters: what an outsider may learn comes first (does the route exist), what needs work comes last (the body). */
+#include "worker/gate.h"
+
+#include <stdio.h>
+
+#include "common/str.h"
+#include "worker/perms.h"
+#include "worker/slot_env.h"
+
+static enum err check_route(struct call *c, struct route_match *match)
+{
+    const struct routes *routes = c->env->routes;
+    route_map_find(&routes->map, c->req->method, c->req->path, match);
+    if (match->row < 0 && match->path_known) {
+        char *allow = arena_take(c->arena, 64);
+        if (allow) {
+            route_allow_text(match->allow, allow);
+            c->reply.allow = slice_of(allow);
+        }
+        return E_METHOD;
+    }
+    if (match->row < 0) {
+        return E_NOT_FOUND;
+    }
+    c->plan = &routes->plans[match->row];
+    c->route = c->plan->row;
+    return c->plan->kind == c->env->kind ? OK : E_UNAVAILABLE; /* sent to the wrong kind of slot */
+}
+
+static enum err check_state(const struct call *c)
+{
+    switch (c->req->tenant.state) {
+    case TENANT_ACTIVE:
+        return OK;
+    case TENANT_READ_ONLY:
+        return method_is_safe(c->req->method) ? OK : E_TENANT_READ_ONLY;
+    case TENANT_SUSPENDED:
+    case TENANT_CLOSING:
+        return E_TENANT_SUSPENDED;
+    case TENANT_PROVISIONING:
+    case TENANT_MIGRATING:
+    case TENANT_STATE_COUNT:
+        break;
+    }
+    return E_TENANT_BUSY;
+}
+
+/* The router verified the token; what it says must still fit the practice it named. */
+static enum err check_access(const struct call *c)
+{
+    const struct frame_request *req = c->req;
+    if (c->route->open) {
+        return OK;
+    }
+    if (!req->principal.present) {
+        return E_UNAUTHENTICATED;
+    }
+    if (c->plan->kind != KIND_AUTH) {
+        if (!req->has_tenant || !uuid_eq(&req->principal.tenant, &req->tenant.id) ||
+            !tenant_code_valid(slice_of(req->tenant.code))) {
+            return E_UNAUTHENTICATED;
+        }
+        TRY(check_state(c));
+    }
+    return perms_allow(req->principal.role, c->route->need) ? OK : E_FORBIDDEN;
+}
+
+enum err gate_if_match(struct slice field, int64_t *version)
+{
+    struct slice tag = str_trim(field);
+    if (tag.n == 0) {
+        return E_PRECONDITION_REQUIRED;
+    }
+    *version = -1;
+    if (tag.n > 2 && tag.p[0] == '"' && tag.p[tag.n - 1] == '"') {
+        struct slice digits = { .p = tag.p + 1, .n = tag.n - 2 };
+        if (str_int(digits, 0, INT32_MAX, version) != OK) {
+            *version = -1;
+        }
+    }
+    return OK;
+}
+
+static void set_uuid(struct call *c, enum stmt_builtin b, const struct uuid *id)
+{
+    struct value *v = &c->builtins[b];
+    char *text = uuid_is_nil(id) ? NULL : arena_take(c->arena, UUID_TEXT);
+    *v = (struct value){ .present = text != NULL, .null = text == NULL, .text = text };
+    if (text) {
+        uuid_format(id, text);
+    }
+}
+
+static void set_version(struct call *c, int64_t version)
+{
+    char *text = arena_take(c->arena, 24);
+    if (text) {
+        snprintf(text, 24, "%lld", (long long)version);
+        c->builtins[BUILTIN_IF_VERSION] = (struct value){ .present = true,
+                                                          .text = text,
+                                                          .number = version };
+    }
+}
+
+static void fill_builtins(struct call *c)
+{
+    unsigned want = c->plan->builtins;
+    const struct principal *me = &c->req->principal;
+    const struct {
+        enum stmt_builtin b;
+        const struct uuid *id;
+    } ids[] = {
+        { BUILTIN_ME_MEMBER, &me->member },
+        { BUILTIN_ME_ACCOUNT, &me->account },
+        { BUILTIN_ME_SESSION, &me->session },
+        { BUILTIN_TENANT_ID, &c->req->tenant.id },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        if (want & 1u << ids[i].b) {
+            set_uuid(c, ids[i].b, ids[i].id);
+        }
+    }
+    if (want & 1u << BUILTIN_NEW_ID) {
+        struct uuid id = uuid_v7();
+        set_uuid(c, BUILTIN_NEW_ID, &id);
+    }
+    if (me->present) {
+        c->builtins[BUILTIN_ME_ROLE] = (struct value){ .present = true, .text = me->role };
+    }
+}
+
+static enum err take_values(struct call *c)
+{
+    size_t n = c->plan->params.count, vars = c->plan->var_count;
+    struct value *all = arena_take(c->arena, (n + vars + BUILTIN_COUNT) * sizeof(*all));
+    if (!all) {
+        return E_NOMEM;
+    }
+    c->params = all;
+    c->vars = all + n;
+    c->builtins = c->vars + vars;
+    for (size_t i = 0; i < vars + BUILTIN_COUNT; i++) {
+        c->vars[i].null = true;
+    }
+    fill_builtins(c);
+    return OK;
+}
+
+static enum err check_precondition(struct call *c)
+{
+    int64_t version;
+    if (!c->route->if_match) {
+        return OK;
+    }
+    TRY(gate_if_match(c->req->if_match, &version));
+    set_version(c, version);
+    return c->builtins[BUILTIN_IF_VERSION].text ? OK : E_NOMEM;
+}
+
+static enum err run_checks(struct call *c, int64_t now_us)
+{
+    struct route_match match;
+    TRY(check_route(c, &match));
+    if (now_us > c->req->deadline_us) {
+        return E_DEADLINE;
+    }
+    TRY(check_access(c));
+    if (c->req->body.n > c->env->routes->map.rows[match.row].max_body) {
+        return E_BODY_TOO_LARGE;
+    }
+    TRY(take_values(c));
+    TRY(params_read(&c->plan->params, c->req, &match, c->arena, c->params, &c->problem));
+    return check_precondition(c);
+}
+
+enum err gate_check(struct call *c, int64_t now_us)
+{
+    enum err e = run_checks(c, now_us);
+    if (e != OK && c->problem.err == OK) {
+        c->problem.err = e;
+    }
+    return e;
+}

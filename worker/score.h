@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* What each slot is doing right now, in memory shared with the supervisor: when a slot dies, its last words name the
+ * requests it held. One writer per row; the supervisor reads only rows of the dead. */
+#ifndef GREMIO_SCORE_H
+#define GREMIO_SCORE_H
+
+#include "common/frame.h"
+
+#define SCORE_JOBS_MAX 64 /* the most a batch can hold */
+
+struct score_job {
+    uint16_t route; /* index in the compiled table */
+    char tenant[TENANT_CODE_MAX];
+    char request_id[FRAME_ID_MAX + 1];
+};
+
+struct score {
+    bool ready;     /* its loop runs */
+    uint32_t count; /* jobs under way */
+    struct score_job jobs[SCORE_JOBS_MAX];
+};
+
+/* n rows, zeroed, shared with every child forked later; NULL when out of memory. Never freed: it lives as long as the program. */
+struct score *score_map(size_t n);
+/* Notes one request more. Does nothing when the row is full. */
+void score_add(struct score *s, uint16_t route, const struct frame_request *req);
+void score_clear(struct score *s);
+
+#endif
