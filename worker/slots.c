@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* One row per kind. Only auth slots keep the sealing key and gremio_auth's password; they in turn lose the pool key. */
+#include "worker/slots.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/proc.h"
+#include "worker/serve.h"
+
+static int64_t count_api(const struct worker_settings *s)
+{
+    return s->api_slots;
+}
+
+static int64_t count_slow(const struct worker_settings *s)
+{
+    return s->slow_slots;
+}
+
+static int64_t count_auth(const struct worker_settings *s)
+{
+    return s->auth_slots;
+}
+
+static int64_t count_jobs(const struct worker_settings *s)
+{
+    return s->jobs_slots;
+}
+
+static void wipe_auth(struct worker_secrets *secrets)
+{
+    explicit_bzero(secrets->sealing_key, sizeof(secrets->sealing_key));
+    explicit_bzero(secrets->auth_password, sizeof(secrets->auth_password));
+}
+
+static void wipe_pools(struct worker_secrets *secrets)
+{
+    explicit_bzero(secrets->pool_key, sizeof(secrets->pool_key));
+}
+
+const struct slots_row slots_rows[KIND_COUNT] = {
+    [KIND_API] = { .kind = KIND_API, .count = count_api, .wipe = wipe_auth },
+    [KIND_SLOW] = { .kind = KIND_SLOW, .count = count_slow, .wipe = wipe_auth },
+    [KIND_AUTH] = { .kind = KIND_AUTH, .count = count_auth, .wipe = wipe_pools },
+    [KIND_JOBS] = { .kind = KIND_JOBS, .count = count_jobs, .wipe = wipe_auth },
+};
+
+void slots_name(enum slot_kind kind, unsigned ordinal, char name[16])
+{
+    snprintf(name, 16, "%s-%02u", slot_kind_name(kind), ordinal % 100);
+}
+
+void slots_main(struct slot_env *env, struct worker_secrets *secrets, int listen_fd,
+                struct score *score, int parent)
+{
+    char title[32];
+    sigset_t set;
+    slots_rows[env->kind].wipe(secrets);
+    proc_child_enter(parent, SIGTERM);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the whole group; the supervisor decides */
+    signal(SIGHUP, SIG_IGN);
+    snprintf(title, sizeof(title), "worker/%s", env->name);
+    log_rename(title);
+    proc_title("gremio-worker: %s", env->name);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    int signal_fd = proc_signal_fd(&set);
+    exit(signal_fd < 0 ? 1 : serve_run(env, listen_fd, signal_fd, score));
+}
