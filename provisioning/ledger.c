@@ -23,10 +23,12 @@ static enum err compare(const PGresult *r, int row, const char *scope, const str
     }
     const struct migration *file = &m->rows[version - 1];
     if (strcmp(file->checksum, PQgetvalue(r, row, 2)) != 0 || strcmp(file->file, name) != 0) {
+        bool renamed = strcmp(file->file, name) != 0;
         sbuf_fmt(why,
-                 "The %s migration %s changed after it was recorded as %s. Put it back and write a"
-                 " new file instead.",
-                 scope, file->file, name);
+                 "The %s migration %s %s after it was run%s%s. Put it back and write a new file"
+                 " instead.",
+                 scope, file->file, renamed ? "was renamed or changed" : "changed",
+                 renamed ? " as " : "", renamed ? name : "");
         return E_PRECONDITION_FAILED;
     }
     return OK;

@@ -188,14 +188,21 @@ static enum err look(struct making *k)
     return e;
 }
 
-/* The next pool's login, once: whoever comes second waits and finds it. */
+/* The next pool's login, once: whoever comes second waits here, and then finds it. */
 static enum err ensure_pool(struct making *k)
 {
+    char login[24], found[8];
     if (k->pool_exists) {
         return OK;
     }
+    TRY(tenant_pool_login(k->made->target.pool, login));
     TRY(pg_do(k->db, "select pg_advisory_xact_lock(hashtextextended('gremio pool login', 0))", 0,
               NULL, k->why));
+    enum err e = db_value(k->db, "select 'yes' from pg_catalog.pg_roles where rolname = $1", login,
+                          found, sizeof(found), k->why);
+    if (e != E_NOT_FOUND) {
+        return e;
+    }
     return roles_pool(k->db, k->how->settings, k->made->target.pool, k->why);
 }
 

@@ -13,8 +13,8 @@ MUST_USE enum err roles_secrets(const struct settings *s, struct sbuf *why);
 MUST_USE enum err roles_fixed(PGconn *c, const struct settings *s, struct sbuf *why);
 /* As a superuser on db_name, in a transaction: extensions, the schema ext, and what PUBLIC loses. */
 MUST_USE enum err roles_rights(PGconn *c, const struct settings *s, struct sbuf *why);
-/* In a transaction, as gremio_provision or a superuser: creates or repairs the login of one pool. Leaves the role at
- * gremio_owner. */
+/* In a transaction: creates the login of one pool (as gremio_provision or a superuser), or repairs it (superuser
+ * only). Leaves the role at gremio_owner. */
 MUST_USE enum err roles_pool(PGconn *c, const struct settings *s, unsigned pool, struct sbuf *why);
 /* roles_pool for pool 0 and every pool the directory or the server knows; *count of them. */
 MUST_USE enum err roles_pools(PGconn *c, const struct settings *s, int *count, struct sbuf *why);
