@@ -30,7 +30,7 @@ CREATE TABLE staff(
   bookable boolean NOT NULL DEFAULT true,
   archived_at timestamptz, version int NOT NULL DEFAULT 1,
   created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now());
-CREATE INDEX staff_name ON staff(name, id);
+CREATE INDEX staff_name ON staff(ext.fold(name), id);
 GRANT SELECT, INSERT, UPDATE ON staff TO :tenant;
 
 CREATE TABLE service(
@@ -42,7 +42,7 @@ CREATE TABLE service(
   price_minor bigint NOT NULL DEFAULT 0 CHECK (price_minor >= 0), currency char(3) NOT NULL,
   archived_at timestamptz, version int NOT NULL DEFAULT 1,
   created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now());
-CREATE INDEX service_name ON service(name, id);
+CREATE INDEX service_name ON service(ext.fold(name), id);
 GRANT SELECT, INSERT, UPDATE ON service TO :tenant;
 
 CREATE TABLE client(
@@ -52,10 +52,12 @@ CREATE TABLE client(
   archived_at timestamptz, version int NOT NULL DEFAULT 1,
   created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(),
   name text GENERATED ALWAYS AS (given_name || CASE family_name WHEN '' THEN '' ELSE ' ' || family_name END) STORED,
+  -- Order of lists, whatever the cluster's collation: Ángel stands beside Angel.
+  sort_name text GENERATED ALWAYS AS (ext.fold(given_name || ' ' || family_name)) STORED,
   search text GENERATED ALWAYS AS (ext.fold(given_name || ' ' || family_name || ' ' || coalesce(email, '') || ' '
     || coalesce(phone, '') || ' ' || regexp_replace(coalesce(phone, ''), '[^0-9]', '', 'g'))) STORED);
 CREATE INDEX client_search ON client USING gin (search ext.gin_trgm_ops);
-CREATE INDEX client_name ON client(name, id);
+CREATE INDEX client_name ON client(sort_name, id);
 CREATE INDEX client_created ON client(created_at, id);
 GRANT SELECT, INSERT, UPDATE ON client TO :tenant;
 

@@ -38,8 +38,8 @@ static const struct param client_list_params[] = {
 };
 
 static const struct sort client_sorts[] = {
-    { "name", "name", "text", false },
-    { "-name", "name", "text", true },
+    { "name", "sort_name", "text", false },
+    { "-name", "sort_name", "text", true },
     { "created_at", "created_at", "timestamptz", false },
     { "-created_at", "created_at", "timestamptz", true },
     { 0 },
@@ -80,7 +80,7 @@ static const struct param client_change_params[] = {
 
 /* The longest word's pattern walks the trigram index, the others filter what it finds. */
 static const char client_list_sql[] =
-    "SELECT " CLIENT_OUT " FROM client"
+    "SELECT " CLIENT_OUT ", sort_name FROM client"
     " WHERE (archived_at IS NULL OR :archived)"
     " AND (:q::text IS NULL OR (search LIKE (ext.search_patterns(:q))[1]"
     " AND search LIKE ALL (ext.search_patterns(:q))))";

@@ -39,8 +39,8 @@ static const struct param service_list_params[] = {
 };
 
 static const struct sort service_sorts[] = {
-    { "name", "name", "text", false },
-    { "-name", "name", "text", true },
+    { "name", "sort_name", "text", false },
+    { "-name", "sort_name", "text", true },
     { "created_at", "created_at", "timestamptz", false },
     { "-created_at", "created_at", "timestamptz", true },
     { 0 },
@@ -103,7 +103,7 @@ static const struct param service_change_params[] = {
 };
 
 static const char service_list_sql[] =
-    "SELECT " SERVICE_OUT " FROM service"
+    "SELECT " SERVICE_OUT ", ext.fold(name) AS sort_name FROM service"
     " WHERE (archived_at IS NULL OR :archived)"
     " AND (:q::text IS NULL"
     " OR ext.fold(name || ' ' || coalesce(category, '')) LIKE ALL (ext.search_patterns(:q)))";

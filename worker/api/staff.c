@@ -40,8 +40,8 @@ static const struct param staff_list_params[] = {
 };
 
 static const struct sort staff_sorts[] = {
-    { "name", "name", "text", false },
-    { "-name", "name", "text", true },
+    { "name", "sort_name", "text", false },
+    { "-name", "sort_name", "text", true },
     { "created_at", "created_at", "timestamptz", false },
     { "-created_at", "created_at", "timestamptz", true },
     { 0 },
@@ -90,7 +90,7 @@ static const struct param staff_change_params[] = {
 };
 
 static const char staff_list_sql[] =
-    "SELECT " STAFF_OUT " FROM staff"
+    "SELECT " STAFF_OUT ", ext.fold(name) AS sort_name FROM staff"
     " WHERE (archived_at IS NULL OR :archived)"
     " AND (:q::text IS NULL OR ext.fold(name || ' ' || coalesce(email, '') || ' '"
     " || coalesce(title, '')) LIKE ALL (ext.search_patterns(:q)))";
