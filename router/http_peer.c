@@ -70,6 +70,6 @@ void http_peer_text(const struct sockaddr *address, char out[INET6_ADDRSTRLEN])
                           : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
     bool known = address->sa_family == AF_INET || address->sa_family == AF_INET6;
     if (!known || inet_ntop(address->sa_family, raw, out, INET6_ADDRSTRLEN) == NULL) {
-        strcpy(out, "unix");
+        memcpy(out, "unix", sizeof("unix"));
     }
 }
