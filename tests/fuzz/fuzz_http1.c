@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Parser of heads, paths and chunked bodies: no memory fault, and the same outcome however the bytes are cut. The first
  * input byte chooses the cut. */
-#include "fuzz.h"
 #include "router/http1.h"
+#include "tests/fuzz/fuzz.h"
 
 #define DATA_MAX 4096
 

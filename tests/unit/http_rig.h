@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* A server on a loopback port and clients in the same thread: every wait turns the event loop until its condition holds or
- * five seconds have passed. What a path does: /hold keeps the exchange, /deny answers in on_head, /small takes 10 bytes,
+ * five seconds have passed. What a path does: /hold keeps the exchange, /later keeps it in on_head already, /deny answers in on_head, /small takes 10 bytes,
  * /big answers 8 MiB, everything else echoes. */
 #ifndef GREMIO_HTTP_RIG_H
 #define GREMIO_HTTP_RIG_H
@@ -41,6 +41,8 @@ static inline void rig_on_head(struct exchange *x, void *arg)
     r->heads++;
     if (slice_eq(x->path, SLICE("/deny"))) {
         http_problem(x, E_UNAUTHENTICATED, NULL, NULL);
+    } else if (slice_eq(x->path, SLICE("/later"))) {
+        r->held = x;
     } else {
         http_accept_body(x, slice_eq(x->path, SLICE("/small")) ? 10 : 16 << 20);
     }

@@ -247,6 +247,25 @@ Test(http, a_client_that_leaves)
     cr_expect_eq(r.gone, 2);
 }
 
+Test(http, on_head_may_decide_later)
+{
+    struct rig_in *in = rig_ask(&r, SLICE("POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
+                                          "\r\nhello" ASK("/later") ASK("/later")));
+    RIG_UNTIL(&r, r.held != NULL);
+    http_accept_body(r.held, 10);
+    r.held = NULL;
+    rig_expect(&r, in, "\r\n\r\nhello", 1);
+    RIG_UNTIL(&r, r.held != NULL);
+    http_problem(r.held, E_FORBIDDEN, NULL, NULL);
+    r.held = NULL;
+    rig_expect(&r, in, "HTTP/1.1 403", 1);
+    RIG_UNTIL(&r, r.held != NULL);
+    rig_hang_up(in);
+    RIG_UNTIL(&r, r.gone == 1);
+    http_drop(r.held);
+    cr_expect_eq(r.ends, 3);
+}
+
 Test(http, drain_finishes_what_runs)
 {
     struct rig_in *idle = rig_ask(&r, SLICE(ASK("/")));
