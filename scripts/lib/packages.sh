@@ -109,7 +109,7 @@ packages_ensure() {
     local log=$1 server=$2 missing
     shift 2
     mapfile -t missing < <(packages_missing "$@")
-    if [[ $server != yes || -n $(cluster_found) ]]; then server=no; fi
+    if [[ $server != yes || -n $(cluster_bindir) || -n ${GREMIO_PG_BINDIR-} ]]; then server=no; fi
     if [[ $server == no ]] && ((${#missing[@]} == 0)); then
         note 'nothing is missing'
         return 0
