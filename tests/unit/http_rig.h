@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* A server on a loopback port and clients in the same thread: every wait turns the event loop until its condition holds or
- * five seconds have passed. What a path does: /hold keeps the exchange, /later keeps it in on_head already, /deny answers in on_head, /small takes 10 bytes,
- * /big answers 8 MiB, everything else echoes. */
+/* A server on a loopback port and clients in the same thread: every wait turns the event loop until its condition
+ * holds or five seconds have passed. What a path does: /hold keeps the exchange, /later keeps it in on_head already,
+ * /deny answers in on_head, /small takes 10 bytes, /big answers 8 MiB, everything else echoes. */
 #ifndef GREMIO_HTTP_RIG_H
 #define GREMIO_HTTP_RIG_H
 
