@@ -118,22 +118,38 @@ static enum err write_file(const char *path, struct slice text, struct sbuf *why
     return good ? OK : E_IO;
 }
 
+/* The array alone, or {"url": ..., "practices": [...]} when the caller knows where the service listens. */
+static void document(const char *url, const struct sbuf *list, bool object, struct sbuf *out)
+{
+    if (url) {
+        sbuf_text(out, "{\"url\": ");
+        sbuf_json(out, slice_of(url));
+        sbuf_text(out, ", \"practices\": ");
+    } else if (object) {
+        sbuf_text(out, "{\"practices\": ");
+    }
+    sbuf_add(out, sbuf_slice(list));
+    sbuf_text(out, url || object ? "}" : "");
+}
+
 static int report(struct call *call, const struct sbuf *list)
 {
     const char *file = command_option(call, "output");
-    if (file) {
-        enum err e = write_file(file, sbuf_slice(list), &call->why);
-        if (e != OK) {
-            return output_failed(&call->out, e, &call->why);
-        }
+    struct sbuf text;
+    sbuf_init(&text);
+    document(command_option(call, "url"), list, call->out.json && !file, &text);
+    enum err e = sbuf_failed(&text) ? E_NOMEM : OK;
+    if (e == OK && file) {
+        e = write_file(file, sbuf_slice(&text), &call->why);
+    }
+    int code = e == OK ? EXIT_OK : output_failed(&call->out, e, &call->why);
+    if (e == OK && file && !call->out.json) {
         output_say(&call->out, "How to log in: %s", file);
-    } else {
-        output_say(&call->out, "%.*s", (int)list->len, list->data);
+    } else if (e == OK) {
+        printf("%.*s\n", (int)text.len, text.data);
     }
-    if (call->out.json) {
-        printf("{\"practices\": %.*s}\n", (int)list->len, list->data);
-    }
-    return EXIT_OK;
+    sbuf_fini(&text);
+    return code;
 }
 
 static int demo_run(struct call *call)
@@ -155,6 +171,7 @@ static int demo_run(struct call *call)
 
 static const struct command_option demo_options[] = {
     { "output", "FILE", false, "Write slugs, logins and passwords there as JSON (mode 0600)" },
+    { "url", "URL", false, "Where the service listens, added to the JSON" },
     { 0 },
 };
 

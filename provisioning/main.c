@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* gremioctl: provisions and migrates practices. Arguments and boot order only. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "common/proc.h"
@@ -71,6 +72,7 @@ static int with_settings(int argc, char **argv, const struct conf_args *args, st
     if (args->rest >= argc) {
         return output_error(&call->out, EXIT_USAGE, "A command is missing; see --help.");
     }
+    log_init("gremioctl", settings_log_level(&settings), STDERR_FILENO);
     if (secret_init() != OK) {
         return output_error(&call->out, EXIT_FAILED, "libsodium does not start.");
     }
@@ -84,7 +86,6 @@ int main(int argc, char **argv)
     struct conf_args args;
     sbuf_init(&call.why);
     proc_harden();
-    log_init("gremioctl", LOG_LEVEL_WARN, 2);
     int code;
     if (conf_args(argc, argv, &args, &call.why) != OK) {
         code = output_failed(&call.out, E_CONFIG, &call.why);

@@ -56,13 +56,15 @@ static enum err read_text(const char *path, struct migration *m, struct sbuf *wh
         sbuf_fmt(why, "%s %s.", path, ferror(f) ? "cannot be read" : "is larger than 1 MiB");
         goto fail;
     }
-    fclose(f);
-    text[n] = '\0';
-    m->sql = realloc(text, n + 1);
+    m->sql = malloc(n + 1);
     if (!m->sql) {
-        m->sql = text;
+        goto fail;
     }
+    memcpy(m->sql, text, n);
+    m->sql[n] = '\0';
     m->length = n;
+    free(text);
+    fclose(f);
     return OK;
 fail:
     if (f) {

@@ -10,7 +10,7 @@ const struct conf_row settings_rows[] = {
     { .name = "log_level",
       .type = CONF_TEXT,
       .offset = AT(log_level),
-      .fallback = "info",
+      .fallback = "warn",
       .doc = "debug, info, warn or error" },
     { .name = "db_host",
       .env = "DB_HOST",
@@ -64,6 +64,22 @@ const struct conf_row settings_rows[] = {
       .doc = "Longest wait for a lock that the service holds" },
     { 0 },
 };
+
+enum log_level settings_log_level(const struct settings *s)
+{
+    static const char *const names[] = {
+        [LOG_LEVEL_DEBUG] = "debug",
+        [LOG_LEVEL_INFO] = "info",
+        [LOG_LEVEL_WARN] = "warn",
+        [LOG_LEVEL_ERROR] = "error",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(names[i], s->log_level) == 0) {
+            return (enum log_level)i;
+        }
+    }
+    return LOG_LEVEL_WARN;
+}
 
 enum err settings_secret_path(const struct settings *s, const char *name, char *out, size_t cap)
 {

@@ -4,6 +4,7 @@
 #define GREMIO_SETTINGS_H
 
 #include "common/conf.h"
+#include "common/log.h"
 
 struct settings {
     char log_level[CONF_TEXT_MAX];
@@ -20,6 +21,8 @@ struct settings {
 /* Rows for conf_load, conf_help and conf_print; offsets are those of struct settings. */
 extern const struct conf_row settings_rows[];
 
+/* The level log_level names; LOG_LEVEL_WARN for a name that is none. */
+enum log_level settings_log_level(const struct settings *s);
 /* secrets_dir/name into out[cap]; E_CONFIG when it does not fit. */
 MUST_USE enum err settings_secret_path(const struct settings *s, const char *name, char *out,
                                        size_t cap);
