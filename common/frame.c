@@ -172,7 +172,7 @@ enum err frame_put_hello(struct sbuf *out, const struct frame_hello *h)
     for (size_t i = 0; i < h->map->count; i++) {
         const char *pattern = h->map->rows[i].pattern;
         struct slice text = { pattern, strnlen(pattern, ROUTE_PATTERN_MAX) };
-        if (!route_pattern_valid(text)) {
+        if (!route_map_pattern_valid(text)) {
             return E_BAD_REQUEST;
         }
         n += ROW_FIXED + text.n;
@@ -431,7 +431,7 @@ static void get_row(struct reader *r, struct route_entry *e)
     e->open = get_below(r, 2) == 1;
     e->max_body = get_u32(r);
     struct slice pattern = get_short(r, e->pattern, sizeof(e->pattern));
-    if (!r->bad && !route_pattern_valid(pattern)) {
+    if (!r->bad && !route_map_pattern_valid(pattern)) {
         r->bad = true;
     }
 }

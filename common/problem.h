@@ -22,7 +22,8 @@ struct problem {
     size_t field_count;
     struct problem_field
         fields[PROBLEM_FIELDS_MAX]; /* the first ones are kept; texts live as long as the request */
-    struct slice extra; /* further members ("\"tenants\":[]"), rendered by who refuses; empty for none */
+    struct slice
+        extra; /* further members ("\"tenants\":[]"), rendered by who refuses; empty for none */
 };
 
 /* Appends the document: type ("urn:gremio:problem:CODE"), title, status, detail, code, request_id, errors[]. */

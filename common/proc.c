@@ -250,20 +250,34 @@ static bool move_environment(void)
     return true;
 }
 
+/* Points argv at copies, which outlive every title. */
+static bool copy_arguments(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        char *copy = strdup(argv[i]);
+        if (!copy) {
+            return false;
+        }
+        argv[i] = copy;
+    }
+    return true;
+}
+
 void proc_title_init(int argc, char **argv)
 {
     if (argc < 1 || title.start) {
         return;
     }
+    char *start = argv[0];
     char *end = contiguous(argv, argv[0]);
     char *more = contiguous(environ, end);
     char *name = strdup(program_invocation_name);
     char *short_name = strdup(program_invocation_short_name);
-    if (name && short_name) {
+    if (name && short_name && copy_arguments(argc, argv)) {
         program_invocation_name = name; /* both point into argv[0] */
         program_invocation_short_name = short_name;
-        title.size = (size_t)((move_environment() ? more : end) - argv[0]);
-        title.start = argv[0];
+        title.size = (size_t)((move_environment() ? more : end) - start);
+        title.start = start;
     }
 }
 

@@ -30,13 +30,15 @@ void proc_child_enter(pid_t parent, int signo);
 /* No core dumps, no new privileges, RLIMIT_NOFILE raised to its hard limit. */
 void proc_harden(void);
 
-/* Listening Unix stream socket at path (mode 0600), replacing a stale one; -1 with why. */
+/* Listening sockets are CLOEXEC and non-blocking. A Unix stream socket at path (mode 0600), replacing a stale one but
+ * never one that a running program listens on; -1 with why. */
 int proc_listen_unix(const char *path, struct sbuf *why);
 /* Listening TCP socket on "HOST:PORT" ("127.0.0.1:8000", "[::1]:8000") with SO_REUSEPORT when share; why says "port
  * 8000 on 127.0.0.1 is taken by another program" and the like; -1 then. */
 int proc_listen_tcp(const char *address, bool share, struct sbuf *why);
 
-/* Sets the process title shown by ps ("gremio-worker: api 1"). call proc_title_init from main first. */
+/* Sets the process title shown by ps ("gremio-worker: api 1"), over the memory the arguments came in. Call
+ * proc_title_init first thing in main: it points argv at copies that last, but not what was taken from it before. */
 void proc_title_init(int argc, char **argv);
 void proc_title(const char *fmt, ...) PRINTF_LIKE(1, 2);
 

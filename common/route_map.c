@@ -1,58 +1,16 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Names of methods and slot kinds; finding the row of a path. Some sixty rows: a walk over them, cut short at the
+/* Finds the row of a path. Some sixty rows: a walk over them, cut short at the
  * first differing segment, beats anything that must be kept in order. */
 #include "common/route_map.h"
 
 #include "common/str.h"
-
-static const char *const method_names[METHOD_COUNT] = {
-    [M_GET] = "GET",     [M_HEAD] = "HEAD",     [M_POST] = "POST",       [M_PUT] = "PUT",
-    [M_PATCH] = "PATCH", [M_DELETE] = "DELETE", [M_OPTIONS] = "OPTIONS", [M_OTHER] = "OTHER",
-};
-
-const char *method_name(enum method m)
-{
-    return method_names[(unsigned)m < METHOD_COUNT ? m : M_OTHER];
-}
-
-enum method method_parse(struct slice s)
-{
-    for (int m = 0; m < M_OTHER; m++) {
-        if (slice_eq(s, slice_of(method_names[m]))) {
-            return (enum method)m;
-        }
-    }
-    return M_OTHER;
-}
-
-bool method_is_safe(enum method m)
-{
-    return m == M_GET || m == M_HEAD || m == M_OPTIONS;
-}
-
-const char *slot_kind_name(enum slot_kind k)
-{
-    switch (k) {
-    case KIND_API:
-        return "api";
-    case KIND_SLOW:
-        return "slow";
-    case KIND_AUTH:
-        return "auth";
-    case KIND_JOBS:
-        return "jobs";
-    case KIND_COUNT:
-        break;
-    }
-    return "unknown";
-}
 
 static bool is_name(struct slice segment)
 {
     return segment.n > 2 && segment.p[0] == '{' && segment.p[segment.n - 1] == '}';
 }
 
-bool route_pattern_valid(struct slice pattern)
+bool route_map_pattern_valid(struct slice pattern)
 {
     size_t names = 0;
     if (pattern.n == 0 || pattern.n >= ROUTE_PATTERN_MAX || pattern.p[0] != '/') {
@@ -140,22 +98,4 @@ void route_map_find(const struct route_map *map, enum method m, struct slice pat
             memcpy(out->params, t.params, t.param_count * sizeof(t.params[0]));
         }
     }
-}
-
-void route_allow_text(uint32_t allow, char out[64])
-{
-    size_t n = 0;
-    for (int m = 0; m < M_OTHER; m++) {
-        if (allow >> m & 1) {
-            const char *name = method_names[m];
-            size_t len = strlen(name);
-            if (n > 0) {
-                memcpy(out + n, ", ", 2);
-                n += 2;
-            }
-            memcpy(out + n, name, len);
-            n += len;
-        }
-    }
-    out[n] = '\0';
 }

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Methods, slot kinds and the table of path patterns. Workers announce their table to the router, which so
+/* The table of path patterns. Workers announce their table to the router, which so
  * learns where a request goes, how large its body may be and whether it needs a token, and nothing more. */
 #ifndef GREMIO_ROUTE_MAP_H
 #define GREMIO_ROUTE_MAP_H
 
-#include "common/err.h"
-
-enum method { M_GET, M_HEAD, M_POST, M_PUT, M_PATCH, M_DELETE, M_OPTIONS, M_OTHER, METHOD_COUNT };
-const char *method_name(enum method m);
-/* Case-sensitive (RFC 9110 9.1); M_OTHER for any other token. */
-enum method method_parse(struct slice s);
-/* GET, HEAD, OPTIONS: repeated without harm. */
-bool method_is_safe(enum method m);
-
-enum slot_kind { KIND_API, KIND_SLOW, KIND_AUTH, KIND_JOBS, KIND_COUNT };
-const char *slot_kind_name(enum slot_kind k);
+#include "common/method.h"
+#include "common/slot_kind.h"
 
 #define ROUTE_PATTERN_MAX 128
 #define ROUTE_MAP_MAX     1024 /* rows of one table */
@@ -44,11 +35,9 @@ struct route_match {
 
 /* Starts with '/', shorter than ROUTE_PATTERN_MAX, printable ASCII, braces only around whole segments, at most
  * ROUTE_PARAMS_MAX of those. */
-bool route_pattern_valid(struct slice pattern);
+bool route_map_pattern_valid(struct slice pattern);
 /* path is decoded and normalised ("/a/b"). A literal segment wins over a {name}. HEAD matches a GET row. */
 void route_map_find(const struct route_map *map, enum method m, struct slice path,
                     struct route_match *out);
-/* "GET, HEAD, POST" into out; for the Allow field. */
-void route_allow_text(uint32_t allow, char out[64]);
 
 #endif

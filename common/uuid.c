@@ -59,7 +59,7 @@ struct uuid uuid_v7(void)
 {
     static uint64_t last_ms;
     static unsigned counter;
-    struct uuid u;
+    struct uuid u = { { 0 } };
     random_bytes(u.b + 6, 10);
 
     uint64_t ms = now_ms();

@@ -40,7 +40,7 @@ static void refuse_method(struct exchange *x, uint32_t allow)
 {
     char text[64];
     struct http_answer a = { 0 };
-    route_allow_text(allow, text);
+    method_list(allow, text);
     a.allow = slice_of(text);
     refuse_with(x, E_METHOD, &a);
 }
@@ -142,7 +142,7 @@ static void serve_other(const struct flow *f, struct exchange *x, const struct r
 {
     if (m->path_known && x->method == M_OPTIONS) {
         char allow[64];
-        route_allow_text(m->allow | 1u << M_OPTIONS, allow);
+        method_list(m->allow | 1u << M_OPTIONS, allow);
         http_reply(x, &(struct http_answer){ .status = 204, .allow = slice_of(allow) });
     } else if (m->path_known) {
         refuse_method(x, m->allow | 1u << M_OPTIONS);

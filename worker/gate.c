@@ -15,7 +15,7 @@ static enum err check_route(struct call *c, struct route_match *match)
     if (match->row < 0 && match->path_known) {
         char *allow = arena_take(c->arena, 64);
         if (allow) {
-            route_allow_text(match->allow, allow);
+            method_list(match->allow, allow);
             c->reply.allow = slice_of(allow);
         }
         return E_METHOD;

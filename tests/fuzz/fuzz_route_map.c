@@ -36,7 +36,7 @@ static void try_path(enum method m, struct slice path)
         struct slice p = found.params[i];
         FUZZ_CHECK(p.n > 0 && inside(p, path) && !memchr(p.p, '/', p.n));
     }
-    route_allow_text(found.allow, text);
+    method_list(found.allow, text);
     FUZZ_CHECK((text[0] != '\0') == found.path_known);
 }
 
@@ -44,7 +44,7 @@ static void try_pattern(struct slice pattern)
 {
     struct route_match found;
     struct route_entry *last = &map.rows[map.count - 1];
-    if (!route_pattern_valid(pattern)) {
+    if (!route_map_pattern_valid(pattern)) {
         return;
     }
     last->method = M_DELETE; /* no other row's, so nothing stands before it */

@@ -263,13 +263,14 @@ Test(proc, tcp_addresses_refused)
 Test(proc, title)
 {
     static char area[] = "a program with a long name\0--option\0value";
-    char *args[] = { area, area + 27, area + 36, NULL };
+    static char *args[] = { area, area + 27, area + 36, NULL };
     proc_title("before init: nothing happens");
     cr_expect_str_eq(area, "a program with a long name");
     proc_title_init(3, args);
     cr_expect_str_eq(getenv("PATH") ? "kept" : "lost", "kept");
     proc_title("gremio-worker: %s %d", "api", 1);
     cr_expect_str_eq(area, "gremio-worker: api 1");
+    cr_expect_str_eq(args[1], "--option", "arguments outlive the title");
     for (size_t i = strlen(area); i < sizeof(area); i++) {
         cr_expect_eq(area[i], '\0');
     }

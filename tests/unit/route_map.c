@@ -95,13 +95,13 @@ Test(route_map, method_not_allowed)
     char text[64];
     cr_expect_eq(find(M_DELETE, "/api/v1/clients"), -1);
     cr_expect(found.path_known);
-    route_allow_text(found.allow, text);
+    method_list(found.allow, text);
     cr_expect_str_eq(text, "GET, HEAD, POST");
     cr_expect_eq(find(M_OTHER, "/"), -1);
     cr_expect(found.path_known);
-    route_allow_text(0, text);
+    method_list(0, text);
     cr_expect_str_eq(text, "");
-    route_allow_text(UINT32_MAX, text);
+    method_list(UINT32_MAX, text);
     cr_expect_str_eq(text, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 }
 
@@ -113,16 +113,16 @@ Test(route_map, patterns)
                                        "/{}",    "/{{id}}", "/a b",
                                        "/a\x01", "/ñ" };
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-        cr_expect(route_pattern_valid(slice_of(good[i])), "%s", good[i]);
+        cr_expect(route_map_pattern_valid(slice_of(good[i])), "%s", good[i]);
     }
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        cr_expect_not(route_pattern_valid(slice_of(bad[i])), "%s", bad[i]);
+        cr_expect_not(route_map_pattern_valid(slice_of(bad[i])), "%s", bad[i]);
     }
     char text[ROUTE_PATTERN_MAX + 1];
     memset(text, 'a', sizeof(text));
     text[0] = '/';
-    cr_expect(route_pattern_valid((struct slice){ text, ROUTE_PATTERN_MAX - 1 }));
-    cr_expect_not(route_pattern_valid((struct slice){ text, ROUTE_PATTERN_MAX }));
+    cr_expect(route_map_pattern_valid((struct slice){ text, ROUTE_PATTERN_MAX - 1 }));
+    cr_expect_not(route_map_pattern_valid((struct slice){ text, ROUTE_PATTERN_MAX }));
 }
 
 Test(route_map, methods_and_kinds)
