@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -20,6 +21,7 @@
 struct access_log {
     struct event *flush;
     bool queued;
+    bool file; /* a regular file: never blocks, takes everything at once */
     int fd;
     char program[32];
     uint64_t dropped;
@@ -122,8 +124,8 @@ static void flush(struct access_log *log)
 {
     const char *p = log->lines.data;
     size_t left = sbuf_failed(&log->lines) ? 0 : log->lines.len;
-    while (left > 0 && writable(log->fd)) {
-        size_t n = piece(p, left);
+    while (left > 0 && (log->file || writable(log->fd))) {
+        size_t n = log->file ? left : piece(p, left);
         ssize_t done = write(log->fd, p, n);
         if (done < 0 && errno != EINTR) {
             break;
@@ -155,11 +157,13 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 enum err access_log_new(struct event_base *base, int fd, const char *program,
                         struct access_log **out)
 {
+    struct stat st;
     struct access_log *log = calloc(1, sizeof(*log));
     if (!log) {
         return E_NOMEM;
     }
     log->fd = fd;
+    log->file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     strncpy(log->program, program, sizeof(log->program) - 1);
     sbuf_init(&log->lines);
     log->flush = event_new(base, -1, 0, on_flush, log);
