@@ -102,9 +102,8 @@ enum err apply_script(PGconn *c, const char *text, struct sbuf *why)
 struct run {
     PGconn *db;
     const struct names *names;
-    apply_meanwhile_fn meanwhile; /* once, beside the first file */
-    void *context;
-    struct apply_fault *fault; /* may be NULL */
+    const struct apply_beside *beside; /* once, with the first file; may be NULL */
+    struct apply_fault *fault;         /* may be NULL */
 };
 
 static void fault_set(struct apply_fault *fault, int version, const char *sqlstate,
@@ -141,9 +140,9 @@ static enum err run_file(struct run *run, const struct migration *m, struct sbuf
         e = sbuf_failed(&text) ? E_NOMEM : send(run->db, text.data, why);
     }
     if (e == OK) {
-        if (run->meanwhile) {
-            run->meanwhile(run->context);
-            run->meanwhile = NULL;
+        if (run->beside) {
+            run->beside->run(run->beside->context);
+            run->beside = NULL;
         }
         e = collect(run->db, text.data, sqlstate, why);
     }
@@ -169,7 +168,7 @@ static enum err run_files(struct run *run, const struct migrations *m, int from,
 }
 
 enum err apply_create(PGconn *c, const struct apply_target *t, const struct migrations *m,
-                      apply_meanwhile_fn meanwhile, void *context, struct sbuf *why)
+                      const struct apply_beside *beside, struct sbuf *why)
 {
     static const char head[] = "SET LOCAL ROLE NONE;"
                                "CREATE ROLE :tenant NOLOGIN NOINHERIT;"
@@ -194,7 +193,7 @@ enum err apply_create(PGconn *c, const struct apply_target *t, const struct migr
     }
     sbuf_fini(&text);
     TRY(e);
-    struct run run = { c, &names, meanwhile, context, NULL };
+    struct run run = { c, &names, beside, NULL };
     TRY(run_files(&run, m, 0, why));
     return ledger_note(c, m, 0, why);
 }
@@ -299,7 +298,7 @@ enum apply_outcome apply_migrate(PGconn *c, const struct apply_target *t,
     sbuf_init(&why);
     *fault = (struct apply_fault){ 0 };
     enum err e = names_of(t, &names);
-    struct run run = { c, &names, NULL, NULL, fault };
+    struct run run = { c, &names, NULL, fault };
     if (e == OK) {
         e = pg_do(c, "begin", 0, NULL, &why);
     }

@@ -37,12 +37,15 @@ struct apply_fault {
 MUST_USE enum err apply_script(PGconn *c, const char *text, struct sbuf *why);
 
 /* Work to do while the server is busy with the first file (hashing a password). */
-typedef void (*apply_meanwhile_fn)(void *context);
+struct apply_beside {
+    void (*run)(void *context);
+    void *context;
+};
 
 /* Inside the caller's transaction, as gremio_provision or a superuser: makes role and schema and runs every file.
- * The path is left at the new schema and the role at gremio_owner until the transaction ends. meanwhile may be NULL. */
+ * The path is left at the new schema and the role at gremio_owner until the transaction ends. beside may be NULL. */
 MUST_USE enum err apply_create(PGconn *c, const struct apply_target *t, const struct migrations *m,
-                               apply_meanwhile_fn meanwhile, void *context, struct sbuf *why);
+                               const struct apply_beside *beside, struct sbuf *why);
 
 /* One whole transaction: locks the practice, reads its version, runs what is above it, records the version, commits. */
 enum apply_outcome apply_migrate(PGconn *c, const struct apply_target *t,

@@ -39,11 +39,11 @@ static enum err pool_key(struct call *call, char *out, size_t cap)
 static enum err ensure_practice(struct call *call, const struct migrations *files,
                                 const struct demo_practice *demo, const char *password, bool *made)
 {
-    char found[8];
+    char found[DB_VALUE_MAX];
     struct practice_spec spec = demo->spec;
     spec.password = password;
     enum err e = db_value(call->db, "select 'yes' from public.tenant where slug = $1", spec.slug,
-                          found, sizeof(found), &call->why);
+                          found, &call->why);
     *made = e == E_NOT_FOUND;
     if (!*made) {
         return e;

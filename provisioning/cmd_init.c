@@ -77,11 +77,11 @@ static enum err create_database(PGconn *c, struct call *call)
 
 static enum err ensure_database(PGconn *c, struct call *call, struct report *report)
 {
-    char encoding[32];
+    char encoding[DB_VALUE_MAX];
     enum err e = db_value(c,
                           "select pg_encoding_to_char(encoding) from pg_catalog.pg_database"
                           " where datname = $1",
-                          call->settings->db_name, encoding, sizeof(encoding), &call->why);
+                          call->settings->db_name, encoding, &call->why);
     if (e == E_NOT_FOUND) {
         report->database_made = true;
         return create_database(c, call);
@@ -137,10 +137,10 @@ static enum err apply_public(PGconn *c, const struct migration *m, struct sbuf *
 static enum err migrate_public_files(PGconn *c, struct call *call, const struct migrations *m,
                                      struct report *report)
 {
-    char ledger[8];
+    char ledger[DB_VALUE_MAX];
     int known = 0;
     TRY(db_value(c, "select (to_regclass('public.migration') is not null)::text", NULL, ledger,
-                 sizeof(ledger), &call->why));
+                 &call->why));
     if (ledger[0] == 't') {
         TRY(ledger_check(c, "public", m, &known, &call->why));
     }

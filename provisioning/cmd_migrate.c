@@ -287,12 +287,12 @@ static enum err check_canaries(struct call *call, const char *list)
 {
     struct slice rest = slice_of(list ? list : "");
     while (rest.n > 0) {
-        char slug[TENANT_SLUG_MAX], found[8];
+        char slug[TENANT_SLUG_MAX], found[DB_VALUE_MAX];
         struct slice name = str_trim(str_cut(&rest, ','));
         enum err e = str_copy(name, slug, sizeof(slug)) == OK ? OK : E_NOT_FOUND;
         if (e == OK) {
             e = db_value(call->db, "select 'yes' from public.tenant where slug = $1", slug, found,
-                         sizeof(found), &call->why);
+                         &call->why);
         }
         if (e == E_NOT_FOUND) {
             sbuf_fmt(&call->why, "There is no practice with the slug %.*s (--canary).",

@@ -14,11 +14,11 @@ static const struct command_option create_options[] = {
 /* Whether the account has a password already: hashing one it would not take is 45 ms for nothing. */
 static enum err has_password(struct call *call, const char *email, bool *has)
 {
-    char found[8];
+    char found[DB_VALUE_MAX];
     enum err e = db_value(call->db,
                           "select 'yes' from public.account"
                           " where email = $1 and password_hash is not null",
-                          email, found, sizeof(found), &call->why);
+                          email, found, &call->why);
     *has = e == OK;
     return e == E_NOT_FOUND ? OK : e;
 }

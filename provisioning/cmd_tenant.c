@@ -300,9 +300,9 @@ static bool confirmed(struct call *call)
 
 static int drop_run(struct call *call)
 {
-    char found[8];
+    char found[DB_VALUE_MAX];
     enum err e = db_value(call->db, "select 'yes' from public.tenant where slug = $1",
-                          call->operands[0], found, sizeof(found), &call->why);
+                          call->operands[0], found, &call->why);
     if (e == E_NOT_FOUND) {
         return not_found(call);
     }

@@ -84,14 +84,14 @@ enum err db_open_provision(const struct settings *s, PGconn **out, struct sbuf *
     return OK;
 }
 
-enum err db_value(PGconn *c, const char *sql, const char *param, char *out, size_t cap,
+enum err db_value(PGconn *c, const char *sql, const char *param, char out[DB_VALUE_MAX],
                   struct sbuf *why)
 {
     PGresult *r;
     TRY(pg_ask(c, sql, param ? 1 : 0, &param, &r, why));
     enum err e = E_NOT_FOUND;
     if (PQntuples(r) > 0) {
-        e = str_copy(slice_of(PQgetvalue(r, 0, 0)), out, cap);
+        e = str_copy(slice_of(PQgetvalue(r, 0, 0)), out, DB_VALUE_MAX);
     }
     PQclear(r);
     return e;

@@ -13,8 +13,10 @@ MUST_USE enum err db_open_admin(const struct settings *s, const char *dbname, PG
                                 struct sbuf *why);
 /* As gremio_provision with the role gremio_owner, on db_name. The caller PQfinishes. */
 MUST_USE enum err db_open_provision(const struct settings *s, PGconn **out, struct sbuf *why);
-/* One value of one row as text into out[cap]; "" for NULL. E_NOT_FOUND without a row. */
-MUST_USE enum err db_value(PGconn *c, const char *sql, const char *param, char *out, size_t cap,
+#define DB_VALUE_MAX 64
+/* One short value of one row as text; "" for NULL. param is $1, or NULL when there is none. E_NOT_FOUND without a row,
+ * E_BAD_REQUEST when the value is longer. */
+MUST_USE enum err db_value(PGconn *c, const char *sql, const char *param, char out[DB_VALUE_MAX],
                            struct sbuf *why);
 /* Ends an open transaction, if any; its own failure does not matter any more. */
 void db_rollback(PGconn *c);

@@ -75,18 +75,19 @@ static void files_json(const struct migrations *m, int from, struct sbuf *out)
 }
 
 /* *strange is how many of the files are not in the ledger as they are here. */
-static enum err count_strange(PGconn *c, const char *json, char strange[16], struct sbuf *why)
+static enum err count_strange(PGconn *c, const char *json, char strange[DB_VALUE_MAX],
+                              struct sbuf *why)
 {
     return db_value(c,
                     "select count(*) from jsonb_to_recordset($1::jsonb) f(v int, n text, c text)"
                     " where not exists (select from public.migration m where m.scope = 'tenant'"
                     " and m.version = f.v and m.name = f.n and m.checksum = f.c)",
-                    json, strange, 16, why);
+                    json, strange, why);
 }
 
 static enum err note_json(PGconn *c, const char *json, struct sbuf *why)
 {
-    char strange[16];
+    char strange[DB_VALUE_MAX];
     TRY(count_strange(c, json, strange, why));
     if (strcmp(strange, "0") == 0) {
         return OK;

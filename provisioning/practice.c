@@ -191,7 +191,7 @@ static enum err look(struct making *k)
 /* The next pool's login, once: whoever comes second waits here, and then finds it. */
 static enum err ensure_pool(struct making *k)
 {
-    char login[24], found[8];
+    char login[24], found[DB_VALUE_MAX];
     if (k->pool_exists) {
         return OK;
     }
@@ -199,7 +199,7 @@ static enum err ensure_pool(struct making *k)
     TRY(pg_do(k->db, "select pg_advisory_xact_lock(hashtextextended('gremio pool login', 0))", 0,
               NULL, k->why));
     enum err e = db_value(k->db, "select 'yes' from pg_catalog.pg_roles where rolname = $1", login,
-                          found, sizeof(found), k->why);
+                          found, k->why);
     if (e != E_NOT_FOUND) {
         return e;
     }
@@ -286,7 +286,8 @@ static enum err create_inside(struct making *k)
     TRY(look(k));
     TRY(ensure_pool(k));
     TRY(enter_directory(k));
-    TRY(apply_create(k->db, &k->made->target, k->how->files, hash_password, k, k->why));
+    const struct apply_beside hashing = { hash_password, k };
+    TRY(apply_create(k->db, &k->made->target, k->how->files, &hashing, k->why));
     if (k->hashed != OK) {
         sbuf_text(k->why, "There is not enough memory to hash the password (46 MiB).");
         return k->hashed;

@@ -158,12 +158,12 @@ static enum err set_password_from(PGconn *c, const struct settings *s,
 /* Creates the role or brings it back to its attributes. */
 static enum err role_make(PGconn *c, const char *name, const char *attributes, struct sbuf *why)
 {
-    char found[8];
+    char found[DB_VALUE_MAX];
     char text[256];
     char quoted[68];
     TRY(tenant_quote(name, quoted));
     enum err e = db_value(c, "select 'yes' from pg_catalog.pg_roles where rolname = $1", name,
-                          found, sizeof(found), why);
+                          found, why);
     if (e != OK && e != E_NOT_FOUND) {
         return e;
     }
