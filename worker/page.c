@@ -9,7 +9,7 @@
 #include "common/str.h"
 #include "worker/stmt.h"
 
-#define CURSOR_KEY_MAX 600 /* bytes of a key's text */
+#define CURSOR_KEY_MAX 2048 /* bytes of a key's text: two names of 200 characters fit */
 #define CURSOR_VERSION 1
 
 static char *sort_words(const struct sort *sorts)

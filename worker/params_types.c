@@ -412,7 +412,7 @@ const struct params_fault *params_text(const struct param *row, struct slice s, 
     case T_CHOICE:
         return check_choice(row, s, arena, out);
     case T_CURSOR: /* page.c looks inside */
-        return s.n > 1024 ? &too_long : keep(s, arena, out);
+        return s.n > 4096 ? &too_long : keep(s, arena, out);
     case T_INSTANT:
     case T_ZONED:
     case T_JSON:

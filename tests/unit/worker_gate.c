@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* The order of refusals before the database: each check alone, and which one wins. Permissions as a whole matrix. */
+#include <criterion/criterion.h>
+
+#include "worker/exact.h"
+#include "worker/gate.h"
+#include "worker/perms.h"
+#include "worker/slot_env.h"
+
+static enum err handle(struct call *c)
+{
+    UNUSED(c);
+    return OK;
+}
+
+static const struct param id_param[] = { { .name = "id", .in = IN_PATH, .type = T_UUID }, { 0 } };
+static const struct param body_params[] = {
+    { .name = "id", .in = IN_PATH, .type = T_UUID },
+    { .name = "name", .in = IN_BODY, .type = T_TEXT, .required = true },
+    { 0 },
+};
+static const struct route table[] = {
+    { .method = M_GET,
+      .path = "/x/{id}",
+      .summary = "s",
+      .need = PERM_CLIENT_READ,
+      .cost = COST_FAST,
+      .params = id_param,
+      .handler = handle,
+      .shape = SHAPE_RAW,
+      .success = 200 },
+    { .method = M_PATCH,
+      .path = "/x/{id}",
+      .summary = "s",
+      .need = PERM_BUSINESS_WRITE,
+      .cost = COST_FAST,
+      .params = body_params,
+      .handler = handle,
+      .shape = SHAPE_RAW,
+      .success = 200,
+      .if_match = true,
+      .max_body = 100 },
+    { .method = M_GET,
+      .path = "/open",
+      .summary = "s",
+      .open = true,
+      .cost = COST_FAST,
+      .handler = handle,
+      .shape = SHAPE_RAW,
+      .success = 200 },
+    { .method = M_POST,
+      .path = "/login",
+      .summary = "s",
+      .open = true,
+      .cost = COST_AUTH,
+      .handler = handle,
+      .shape = SHAPE_RAW,
+      .success = 200 },
+    { 0 },
+};
+
+static struct routes routes;
+static struct slot_env env;
+static struct frame_request req;
+static struct call call;
+static struct arena arena;
+static struct sbuf body;
+
+static void setup(void)
+{
+    const struct route *const tables[] = { table, NULL };
+    struct sbuf why;
+    sbuf_init(&why);
+    cr_assert_eq(routes_compile(tables, &routes, &why), OK, "%s", why.data);
+    sbuf_fini(&why);
+    env = (struct slot_env){ .kind = KIND_API, .routes = &routes };
+    arena_init(&arena, 1 << 20);
+    sbuf_init(&body);
+    req = (struct frame_request){
+        .method = M_GET,
+        .path = SLICE("/x/01a206d8-cb2d-735a-87bb-fb9fb348b56c"),
+        .deadline_us = 1000,
+        .has_tenant = true,
+        .tenant = { .id = { .b = { 1 } }, .code = "abcd", .state = TENANT_ACTIVE },
+        .principal = { .present = true,
+                       .tenant = { .b = { 1 } },
+                       .member = { .b = { 2 } },
+                       .role = "owner" },
+    };
+}
+
+static void teardown(void)
+{
+    arena_fini(&arena);
+    sbuf_fini(&body);
+    routes_free(&routes);
+}
+
+TestSuite(gate, .init = setup, .fini = teardown);
+
+static enum err check(void)
+{
+    call = (struct call){ .req = &req, .arena = &arena, .body = &body, .env = &env };
+    enum err e = gate_check(&call, 500);
+    cr_assert_eq(call.problem.err, e);
+    return e;
+}
+
+static void as_patch(void)
+{
+    req.method = M_PATCH;
+    req.if_match = SLICE("\"3\"");
+    req.content_type = SLICE("application/json");
+    req.body = SLICE("{\"name\":\"a\"}");
+}
+
+Test(gate, lets_pass)
+{
+    cr_assert_eq(check(), OK);
+    cr_assert_str_eq(call.builtins[BUILTIN_ME_MEMBER].text, "02000000-0000-0000-0000-000000000000");
+    cr_assert_str_eq(call.builtins[BUILTIN_ME_ROLE].text, "owner");
+    cr_assert_not_null(call.builtins[BUILTIN_NEW_ID].text);
+    as_patch();
+    cr_assert_eq(check(), OK);
+    cr_assert_str_eq(call.builtins[BUILTIN_IF_VERSION].text, "3");
+}
+
+Test(gate, route_and_method)
+{
+    req.path = SLICE("/y");
+    cr_assert_eq(check(), E_NOT_FOUND);
+    req.path = SLICE("/x/1");
+    req.method = M_DELETE;
+    cr_assert_eq(check(), E_METHOD);
+    cr_assert(slice_eq(call.reply.allow, SLICE("GET, HEAD, PATCH")), "%.*s",
+              (int)call.reply.allow.n, call.reply.allow.p);
+}
+
+Test(gate, wrong_kind_of_slot)
+{
+    req.path = SLICE("/login");
+    req.method = M_POST;
+    cr_assert_eq(check(), E_UNAVAILABLE);
+}
+
+Test(gate, deadline_comes_before_rights)
+{
+    req.deadline_us = 499;
+    req.principal.present = false;
+    cr_assert_eq(check(), E_DEADLINE);
+}
+
+Test(gate, who)
+{
+    req.principal.present = false;
+    cr_assert_eq(check(), E_UNAUTHENTICATED);
+    req.principal.present = true;
+    req.principal.tenant.b[0] = 9;
+    cr_assert_eq(check(), E_UNAUTHENTICATED);
+    req.principal.tenant.b[0] = 1;
+    req.has_tenant = false;
+    cr_assert_eq(check(), E_UNAUTHENTICATED);
+    req.has_tenant = true;
+    memcpy(req.tenant.code, "a\";x", 5);
+    cr_assert_eq(check(), E_UNAUTHENTICATED);
+}
+
+Test(gate, tenant_states)
+{
+    static const struct {
+        enum tenant_state state;
+        enum err reads, writes;
+    } cases[] = {
+        { TENANT_ACTIVE, OK, OK },
+        { TENANT_READ_ONLY, OK, E_TENANT_READ_ONLY },
+        { TENANT_SUSPENDED, E_TENANT_SUSPENDED, E_TENANT_SUSPENDED },
+        { TENANT_CLOSING, E_TENANT_SUSPENDED, E_TENANT_SUSPENDED },
+        { TENANT_MIGRATING, E_TENANT_BUSY, E_TENANT_BUSY },
+        { TENANT_PROVISIONING, E_TENANT_BUSY, E_TENANT_BUSY },
+        { TENANT_STATE_COUNT, E_TENANT_BUSY, E_TENANT_BUSY },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        req.tenant.state = cases[i].state;
+        req.method = M_GET;
+        req.body = (struct slice){ 0 };
+        cr_expect_eq(check(), cases[i].reads);
+        as_patch();
+        cr_expect_eq(check(), cases[i].writes);
+    }
+}
+
+Test(gate, rights)
+{
+    strcpy(req.principal.role, "staff");
+    cr_assert_eq(check(), OK);
+    as_patch();
+    cr_assert_eq(check(), E_FORBIDDEN);
+    strcpy(req.principal.role, "nobody");
+    req.method = M_GET;
+    cr_assert_eq(check(), E_FORBIDDEN);
+}
+
+Test(gate, body_size_and_precondition)
+{
+    char big[200];
+    as_patch();
+    memset(big, ' ', sizeof(big));
+    req.body = (struct slice){ .p = big, .n = sizeof(big) };
+    cr_assert_eq(check(), E_BODY_TOO_LARGE);
+    as_patch();
+    req.if_match = (struct slice){ 0 };
+    cr_assert_eq(check(), E_PRECONDITION_REQUIRED);
+    req.body = SLICE("{}");
+    cr_assert_eq(check(), E_INVALID, "faults of the body are said first");
+}
+
+Test(gate, open_routes_need_nobody)
+{
+    req = (struct frame_request){ .method = M_GET, .path = SLICE("/open"), .deadline_us = 1000 };
+    cr_assert_eq(check(), OK);
+    cr_assert_null(call.builtins[BUILTIN_ME_MEMBER].text);
+}
+
+Test(gate, if_match_field)
+{
+    static const struct {
+        const char *text;
+        int64_t version;
+    } cases[] = { { "\"7\"", 7 },    { " \"7\" ", 7 },
+                  { "W/\"7\"", -1 }, { "*", -1 },
+                  { "\"x\"", -1 },   { "7", -1 },
+                  { "\"\"", -1 },    { "\"07\"", -1 },
+                  { "\"-1\"", -1 },  { "\"99999999999\"", -1 } };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t version;
+        cr_assert_eq(gate_if_match(slice_of(cases[i].text), &version), OK);
+        cr_expect_eq(version, cases[i].version, "%s", cases[i].text);
+    }
+}
+
+Test(perms, matrix)
+{
+    const unsigned staff = 1u << PERM_SELF | 1u << PERM_BUSINESS_READ | 1u << PERM_STAFF_READ |
+                           1u << PERM_SERVICE_READ | 1u << PERM_CLIENT_READ |
+                           1u << PERM_CLIENT_WRITE | 1u << PERM_APPOINTMENT_READ |
+                           1u << PERM_APPOINTMENT_WRITE;
+    for (enum perm p = PERM_NONE; p < PERM_COUNT; p++) {
+        cr_expect_eq(perms_allow("owner", p), p != PERM_NONE);
+        cr_expect_eq(perms_allow("staff", p), (staff >> p & 1) != 0, "%s", perms_name(p));
+        cr_expect(!perms_allow("", p) && !perms_allow("Owner", p));
+    }
+}
+
+Test(exact, keys)
+{
+    struct slice key;
+    char long_key[300];
+    memset(long_key, 'k', sizeof(long_key));
+    cr_assert_eq(exact_key(SLICE("abc-1"), &key), OK);
+    cr_assert(slice_eq(key, SLICE("abc-1")));
+    cr_assert_eq(exact_key(SLICE(" \"abc-1\" "), &key), OK);
+    cr_assert(slice_eq(key, SLICE("abc-1")));
+    cr_assert_eq(exact_key((struct slice){ .p = long_key, .n = 255 }, &key), OK);
+    cr_assert_eq(exact_key((struct slice){ .p = long_key, .n = 256 }, &key), E_BAD_PARAM);
+    const char *bad[] = { "", "\"\"", "a b", "a\"b", "\"a\\\"b\"", "\xc3\xa9", "a\x7f" };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        cr_expect_eq(exact_key(slice_of(bad[i]), &key), E_BAD_PARAM, "%s", bad[i]);
+    }
+}

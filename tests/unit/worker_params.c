@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Every type of parameter with what it accepts and refuses, every source of parameters, every fault in one answer. */
+#include <criterion/criterion.h>
+
+#include "worker/params.h"
+
+static const struct param rows[] = {
+    { .name = "id", .in = IN_PATH, .type = T_UUID, .required = true },
+    { .name = "q", .in = IN_QUERY, .type = T_TEXT, .max = 5, .min = 1 },
+    { .name = "n", .in = IN_QUERY, .type = T_INT, .min = 1, .max = 9, .fallback = "3" },
+    { .name = "name", .in = IN_BODY, .type = T_TEXT, .required = true },
+    { .name = "note", .in = IN_BODY, .type = T_TEXT, .nullable = true },
+    { .name = "age", .in = IN_BODY, .type = T_INT, .min = 0, .max = 150 },
+    { .name = "ok", .in = IN_BODY, .type = T_BOOL },
+    { 0 },
+};
+static const struct route route = { .method = M_PATCH, .path = "/x/{id}", .params = rows };
+enum { P_ID, P_Q, P_N, P_NAME, P_NOTE, P_AGE, P_OK, P_COUNT };
+
+static struct params_plan plan;
+static struct arena arena;
+static struct value values[P_COUNT];
+static struct problem problem;
+
+static void setup(void)
+{
+    struct sbuf why;
+    sbuf_init(&why);
+    cr_assert_eq(params_compile(&route, NULL, &plan, &why), OK, "%s", why.data);
+    sbuf_fini(&why);
+    arena_init(&arena, 1 << 20);
+}
+
+static void teardown(void)
+{
+    arena_fini(&arena);
+}
+
+TestSuite(params, .init = setup, .fini = teardown);
+
+static const char good_id[] = "01A206D8-CB2D-735A-87BB-FB9FB348B56C";
+
+static enum err read_request(const char *id, const char *query, const char *body)
+{
+    struct frame_request req = { .query = slice_of(query),
+                                 .body = slice_of(body),
+                                 .content_type = SLICE("application/json; charset=utf-8") };
+    struct route_match match = { .param_count = 1, .params = { slice_of(id) } };
+    problem = (struct problem){ 0 };
+    return params_read(&plan, &req, &match, &arena, values, &problem);
+}
+
+static bool has_field(const char *pointer, const char *code)
+{
+    for (size_t i = 0; i < problem.field_count; i++) {
+        if (strcmp(problem.fields[i].pointer, pointer) == 0 &&
+            strcmp(problem.fields[i].code, code) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Test(params, values_of_all_sources)
+{
+    cr_assert_eq(
+        read_request(good_id, "q=a%20b%C3%A9&n=7", "{\"name\":\"Ana\",\"age\":0,\"ok\":true}"), OK);
+    cr_assert_str_eq(values[P_ID].text, "01a206d8-cb2d-735a-87bb-fb9fb348b56c");
+    cr_assert_str_eq(values[P_Q].text, "a b\xc3\xa9");
+    cr_assert_eq(values[P_N].number, 7);
+    cr_assert_str_eq(values[P_AGE].text, "0");
+    cr_assert_eq(values[P_OK].number, 1);
+    cr_assert(values[P_NOTE].null && !values[P_NOTE].present && !values[P_NOTE].text);
+}
+
+Test(params, fallbacks_and_nulls)
+{
+    cr_assert_eq(read_request(good_id, "", "{\"name\":\"A\",\"note\":null}"), OK);
+    cr_assert(values[P_NOTE].present && values[P_NOTE].null);
+    cr_assert(!values[P_N].present && !values[P_N].null);
+    cr_assert_eq(values[P_N].number, 3);
+    cr_assert_str_eq(values[P_N].text, "3");
+}
+
+Test(params, all_faults_in_one_answer)
+{
+    cr_assert_eq(read_request(good_id, "q=toolong&n=10&zz=1&n=2",
+                              "{\"age\":\"7\",\"ok\":1,\"a/b~c\":1,\"note\":\"\\u0007\"}"),
+                 E_INVALID);
+    cr_assert(has_field("q", "too_long"));
+    cr_assert(has_field("n", "out_of_range"));
+    cr_assert(has_field("n", "duplicate_parameter"));
+    cr_assert(has_field("zz", "unknown_parameter"));
+    cr_assert(has_field("/age", "wrong_type"));
+    cr_assert(has_field("/ok", "wrong_type"));
+    cr_assert(has_field("/a~1b~0c", "unknown_field"));
+    cr_assert(has_field("/note", "invalid_character"));
+    cr_assert(has_field("/name", "required"));
+}
+
+Test(params, null_only_where_it_is_a_value)
+{
+    cr_assert_eq(read_request(good_id, "", "{\"name\":null}"), E_INVALID);
+    cr_assert(has_field("/name", "not_null"));
+    cr_assert(!has_field("/name", "required"));
+}
+
+Test(params, body_must_be_an_object)
+{
+    const char *bodies[] = { "[]", "null", "7", "\"x\"" };
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        cr_assert_eq(read_request(good_id, "", bodies[i]), E_INVALID, "%s", bodies[i]);
+    }
+    cr_assert_eq(read_request(good_id, "", ""), E_INVALID);
+    cr_assert(has_field("/name", "required"));
+}
+
+Test(params, malformed_json_says_where)
+{
+    cr_assert_eq(read_request(good_id, "", "{\"name\":\"A\",}"), E_BAD_JSON);
+    cr_assert_not_null(problem.detail[LANG_EN]);
+    cr_assert(strncmp(problem.detail[LANG_EN], "byte 12", 7) == 0, "%s", problem.detail[LANG_EN]);
+    cr_assert_eq(read_request(good_id, "", "{\"name\":\"A\",\"name\":\"B\"}"), E_BAD_JSON);
+    cr_assert_not_null(strstr(problem.detail[LANG_EN], "/name"));
+}
+
+Test(params, media_type)
+{
+    struct frame_request req = { .body = SLICE("{\"name\":\"A\"}"),
+                                 .content_type = SLICE("text/plain") };
+    struct route_match match = { .param_count = 1, .params = { slice_of(good_id) } };
+    problem = (struct problem){ 0 };
+    cr_assert_eq(params_read(&plan, &req, &match, &arena, values, &problem), E_UNSUPPORTED_MEDIA);
+    req.content_type = SLICE("Application/JSON");
+    problem = (struct problem){ 0 };
+    cr_assert_eq(params_read(&plan, &req, &match, &arena, values, &problem), OK);
+}
+
+Test(params, a_path_segment_that_is_no_id_is_not_found)
+{
+    cr_assert_eq(read_request("not-an-id", "", "{\"name\":\"A\"}"), E_NOT_FOUND);
+    cr_assert_eq(problem.err, E_NOT_FOUND);
+}
+
+Test(params, percent_coding_is_strict)
+{
+    const char *bad[] = { "q=%", "q=%4", "q=%zz", "q=%00", "q=%C3", "q=%ED%A0%80", "%=1" };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        cr_assert_eq(read_request(good_id, bad[i], "{\"name\":\"A\"}"), E_BAD_PARAM, "%s", bad[i]);
+    }
+    cr_assert_eq(read_request(good_id, "q=a+b&&", "{\"name\":\"A\"}"), OK);
+    cr_assert_str_eq(values[P_Q].text, "a b");
+}
+
+/* ---- types ---- */
+
+struct sample {
+    enum type type;
+    const char *in, *out; /* out NULL: refused */
+};
+
+static const struct sample samples[] = {
+    { T_TEXT, "a\tb\nc", "a\tb\nc" },
+    { T_TEXT, "", NULL },
+    { T_TEXT, " \n ", NULL },
+    { T_TEXT, "a\x7f", NULL },
+    { T_TEXT, "a\xc2\x85", NULL },
+    { T_TEXT, "\r", NULL },
+    { T_INT, "0", "0" },
+    { T_INT, "-9007199254740991", "-9007199254740991" },
+    { T_INT, "9007199254740992", NULL },
+    { T_INT, "07", NULL },
+    { T_INT, "+7", NULL },
+    { T_INT, "7 ", NULL },
+    { T_INT, "1e3", NULL },
+    { T_BOOL, "true", "true" },
+    { T_BOOL, "True", NULL },
+    { T_UUID, "01a206d8cb2d735a87bbfb9fb348b56c", NULL },
+    { T_DATE, "2024-02-29", "2024-02-29" },
+    { T_DATE, "2023-02-29", NULL },
+    { T_DATE, "1900-02-29", NULL },
+    { T_DATE, "2000-02-29", "2000-02-29" },
+    { T_DATE, "0000-01-01", NULL },
+    { T_DATE, "2026-13-01", NULL },
+    { T_DATE, "2026-00-01", NULL },
+    { T_DATE, "2026-04-31", NULL },
+    { T_DATE, "2026-4-3", NULL },
+    { T_TIME, "2026-07-01T09:00", "2026-07-01T09:00" },
+    { T_TIME, "2026-07-01T09:00:00-06:00", "2026-07-01T09:00:00-06:00" },
+    { T_TIME, "2026-07-01", NULL },
+    { T_TIME, "2026-02-30T09:00", NULL },
+    { T_MOMENT, "2026-07-01", "2026-07-01" },
+    { T_MOMENT, "2026-07-01T09:00:00Z", "2026-07-01T09:00:00Z" },
+    { T_MOMENT, "tomorrow", NULL },
+    { T_LOCALE, "es-MX", "es-MX" },
+    { T_LOCALE, "es-419", "es-419" },
+    { T_LOCALE, "ES", NULL },
+    { T_LOCALE, "es_MX", NULL },
+    { T_EMAIL, "Ana.Lopez+x@Example.COM", "ana.lopez+x@example.com" },
+    { T_EMAIL, "ana@localhost", NULL },
+    { T_EMAIL, "ana@@example.com", NULL },
+    { T_EMAIL, ".ana@example.com", NULL },
+    { T_EMAIL, "a..b@example.com", NULL },
+    { T_EMAIL, "ana@-x.com", NULL },
+    { T_EMAIL, "ana@x..com", NULL },
+    { T_EMAIL, "ana@x.com.", NULL },
+    { T_EMAIL, "@example.com", NULL },
+    { T_PHONE, "+52 (55) 1234-56.78", "+525512345678" },
+    { T_PHONE, "5512345678", NULL },
+    { T_PHONE, "+1234567", NULL },
+    { T_PHONE, "+1234567890123456", NULL },
+    { T_PHONE, "+012345678", NULL },
+    { T_PHONE, "+52+5512345678", NULL },
+    { T_CURRENCY, "MXN", "MXN" },
+    { T_CURRENCY, "mxn", NULL },
+    { T_COLOR, "#A0b1C2", "#a0b1c2" },
+    { T_COLOR, "#abc", NULL },
+    { T_COLOR, "a0b1c2d", NULL },
+    { T_ZONE, "America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires" },
+    { T_ZONE, "Etc/GMT+5", "Etc/GMT+5" },
+    { T_ZONE, "America/", NULL },
+    { T_ZONE, "/etc/passwd", NULL },
+    { T_ZONE, "../x", NULL },
+    { T_CHOICE, "two", "two" },
+    { T_CHOICE, "tw", NULL },
+    { T_CHOICE, "", NULL },
+    { T_CHOICE, "one two", NULL },
+    { T_PASSWORD, "\x01 any", "\x01 any" },
+    { T_PASSWORD, "", NULL },
+};
+
+Test(params, every_type)
+{
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+        const struct sample *s = &samples[i];
+        const struct param row = { .name = "x",
+                                   .type = s->type,
+                                   .choices = s->type == T_CHOICE ? "one two" : NULL };
+        struct value v = { 0 };
+        const struct params_fault *fault = params_text(&row, slice_of(s->in), &arena, &v);
+        cr_expect_eq(fault == NULL, s->out != NULL, "type %d: \"%s\"", s->type, s->in);
+        if (!fault && s->out) {
+            cr_expect_str_eq(v.text, s->out);
+        }
+    }
+}
+
+Test(params, lengths_count_characters)
+{
+    const struct param row = { .name = "x", .type = T_TEXT, .min = 1, .max = 3 };
+    struct value v = { 0 };
+    cr_assert_null(params_text(&row, slice_of("\xc3\xa9\xc3\xa9\xc3\xa9"), &arena, &v));
+    cr_assert_str_eq(params_text(&row, slice_of("abcd"), &arena, &v)->code, "too_long");
+}
+
+/* ---- boot ---- */
+
+static void refused(const struct param *params, const char *path, const char *part)
+{
+    const struct route r = { .method = M_GET, .path = path, .params = params };
+    struct sbuf why;
+    sbuf_init(&why);
+    cr_assert_eq(params_compile(&r, NULL, &plan, &why), E_CONFIG);
+    sbuf_char(&why, '\0');
+    cr_assert_not_null(strstr(why.data, part), "%s", why.data);
+    sbuf_fini(&why);
+}
+
+Test(params, rows_that_cannot_work)
+{
+    const struct param twice[] = { { .name = "a", .in = IN_QUERY, .type = T_INT },
+                                   { .name = "a", .in = IN_BODY, .type = T_INT },
+                                   { 0 } };
+    const struct param lost[] = { { .name = "a", .in = IN_PATH, .type = T_INT }, { 0 } };
+    const struct param fallback[] = {
+        { .name = "a", .in = IN_QUERY, .type = T_INT, .max = 5, .fallback = "6" }, { 0 }
+    };
+    const struct param choice[] = { { .name = "a", .in = IN_QUERY, .type = T_CHOICE }, { 0 } };
+    const struct param column[] = { { .name = "a", .in = IN_QUERY, .type = T_ZONED }, { 0 } };
+    const struct param nowhere[] = { { .name = "a", .type = T_INT }, { 0 } };
+    refused(twice, "/x", "twice");
+    refused(lost, "/x/{b}", "no such {name}");
+    refused(NULL, "/x/{b}", "IN_PATH");
+    refused(fallback, "/x", "fallback");
+    refused(choice, "/x", "choices");
+    refused(column, "/x", "type");
+    refused(nowhere, "/x", "place");
+}
