@@ -16,6 +16,9 @@
     " m.ends_at + make_interval(mins => m.buffer_after_min))"
 #define CLIENT_TIME "tstzrange(m.starts_at, m.ends_at)"
 
+/* One row for certain: of a table without statistics the planner expects hundreds and hashes whole tables. */
+#define ZONE "(SELECT (SELECT time_zone FROM business) AS time_zone)"
+
 #define ANSWER " SELECT " APPOINTMENT_OUT " FROM moved a" APPOINTMENT_JOIN
 
 const struct stmt appointment_lock = {
@@ -30,7 +33,7 @@ const struct stmt appointment_check = {
     " t.id IS NOT NULL AS staff_ok, w.instants[1] AT TIME ZONE b.time_zone AS local,"
     " w.instants[1] AS first, w.instants[2] AS second,"
     " w.instants[1] BETWEEN now() - interval '1 year' AND now() + interval '2 years' AS in_range"
-    " FROM business b"
+    " FROM " ZONE " b"
     " LEFT JOIN client c ON c.id = :to_client AND c.archived_at IS NULL"
     " LEFT JOIN service s ON s.id = :to_service AND s.archived_at IS NULL"
     " LEFT JOIN staff t ON t.id = :to_staff AND t.archived_at IS NULL AND t.bookable"
@@ -47,7 +50,7 @@ const struct stmt appointment_book = {
     " SELECT :new_id, :to_client, s.id, :to_staff, 'confirmed', v.starts_at, v.ends_at,"
     " v.starts_at AT TIME ZONE b.time_zone, v.ends_at AT TIME ZONE b.time_zone, b.time_zone,"
     " s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes"
-    " FROM service s, business b, LATERAL (SELECT :instant::timestamptz AS starts_at,"
+    " FROM service s, " ZONE " b, LATERAL (SELECT :instant::timestamptz AS starts_at,"
     " :instant::timestamptz + make_interval(mins => coalesce(:duration_min::int, s.duration_min))"
     " AS ends_at) v WHERE s.id = :to_service"
     " RETURNING " ROW "),"
@@ -89,13 +92,13 @@ const struct stmt appointment_place = {
     " ELSE o.ends_at - o.starts_at END AS length,"
     " o.starts_at AS old_start, o.ends_at AS old_end, o.staff_id AS old_staff,"
     " o.service_id AS old_service"
-    " FROM appointment o, service s, business b WHERE o.id = :id AND s.id = :to_service) n"
-    " WHERE a.id = n.id"
+    " FROM appointment o, service s, " ZONE " b WHERE o.id = :id AND s.id = :to_service) n"
+    " WHERE a.id = :id"
     " RETURNING " ROW ", n.old_start, n.old_end, n.old_staff, n.old_service),"
     " taken AS (UPDATE allocation l SET resource_id = m.staff_id, busy = " STAFF_TIME
-    " FROM moved m WHERE l.appointment_id = m.id),"
+    " FROM moved m WHERE l.appointment_id = :id),"
     " met AS (UPDATE client_busy y SET busy = " CLIENT_TIME
-    " FROM moved m WHERE y.appointment_id = m.id),"
+    " FROM moved m WHERE y.appointment_id = :id),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id,"
     " from_state, to_state, change)"
     " SELECT m.id, m.version, 'staff', :me_member, m.state, m.state,"
@@ -127,11 +130,12 @@ const struct stmt appointment_step = {
     " cancel_reason = CASE WHEN :to_state = 'cancelled' THEN :why ELSE a.cancel_reason END,"
     " cancelled_by = CASE WHEN :to_state = 'cancelled' THEN 'staff' ELSE a.cancelled_by END"
     " FROM (SELECT id, state FROM appointment WHERE id = :id FOR UPDATE) o"
-    " WHERE a.id = o.id AND a.version = :if_version AND a.state = ANY (:from_states::text[])"
+    " WHERE a.id = :id AND o.id = a.id AND a.version = :if_version AND a.state = ANY "
+    "(:from_states::text[])"
     " RETURNING " ROW ", o.state AS old_state),"
-    " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = m.id AND :frees),"
+    " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = :id AND :frees),"
     " left_by AS (DELETE FROM client_busy y USING moved m"
-    " WHERE y.appointment_id = m.id AND :frees),"
+    " WHERE y.appointment_id = :id AND :frees),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id,"
     " from_state, to_state, change)"
     " SELECT m.id, m.version, 'staff', :me_member, m.old_state, m.state,"
