@@ -525,11 +525,11 @@ static void slot_died_with(struct dispatch *d, struct pending *p)
     }
     if (++x->kills >= KILLS_MAX) {
         d->stats.poisoned++;
-        quarantine_add(&d->quarantine, x,
-                       clock_mono_us() + DISPATCH_QUARANTINE_S * INT64_C(1000000));
+        quarantine_convict(&d->quarantine, x, clock_mono_us());
         finish(d, p, E_POISON, NULL);
         return;
     }
+    quarantine_suspect(&d->quarantine, x, clock_mono_us());
     d->stats.retried++;
     leave_place(d, p);
     exchange_set_state(x, X_QUEUED);
@@ -574,6 +574,7 @@ void dispatch_on_reply(struct dispatch *d, struct dispatch_slot *s, const struct
         d->stats.late++;
     }
     if (p && p->x) {
+        quarantine_clear(&d->quarantine, p->x, clock_mono_us());
         finish(d, p, OK, reply);
     } else if (p) {
         give_entry(d, p);

@@ -24,14 +24,63 @@ static bool digest_of(const struct exchange *x, uint8_t out[32])
     return good;
 }
 
-void quarantine_add(struct quarantine *q, const struct exchange *x, int64_t until_us)
+static struct quarantine_cell *find(const struct quarantine *q, const uint8_t *digest,
+                                    int64_t now_us)
+{
+    for (size_t i = 0; i < QUARANTINE_MAX; i++) {
+        const struct quarantine_cell *c = &q->cells[i];
+        if (c->until_us > now_us && memcmp(c->digest, digest, sizeof(c->digest)) == 0) {
+            return (struct quarantine_cell *)(uintptr_t)c;
+        }
+    }
+    return NULL;
+}
+
+static void set(struct quarantine *q, struct quarantine_cell *c, enum verdict verdict,
+                int64_t now_us)
+{
+    c->verdict = verdict;
+    c->until_us = now_us + QUARANTINE_SECONDS * INT64_C(1000000);
+    q->last_until_us = c->until_us;
+}
+
+static struct quarantine_cell *add(struct quarantine *q, const uint8_t *digest)
+{
+    struct quarantine_cell *c = &q->cells[q->next];
+    q->next = (q->next + 1) % QUARANTINE_MAX;
+    memcpy(c->digest, digest, sizeof(c->digest));
+    return c;
+}
+
+void quarantine_suspect(struct quarantine *q, const struct exchange *x, int64_t now_us)
 {
     uint8_t digest[32];
-    if (digest_of(x, digest)) {
-        memcpy(q->cells[q->next].digest, digest, sizeof(digest));
-        q->cells[q->next].until_us = until_us;
-        q->last_until_us = until_us;
-        q->next = (q->next + 1) % QUARANTINE_MAX;
+    if (digest_of(x, digest) && !find(q, digest, now_us)) {
+        set(q, add(q, digest), VERDICT_SUSPECT, now_us);
+    }
+}
+
+void quarantine_convict(struct quarantine *q, const struct exchange *x, int64_t now_us)
+{
+    uint8_t digest[32];
+    if (!digest_of(x, digest)) {
+        return;
+    }
+    struct quarantine_cell *c = find(q, digest, now_us);
+    if (!c || c->verdict != VERDICT_CLEARED) {
+        set(q, c ? c : add(q, digest), VERDICT_CONVICTED, now_us);
+    }
+}
+
+void quarantine_clear(struct quarantine *q, const struct exchange *x, int64_t now_us)
+{
+    uint8_t digest[32];
+    if (now_us >= q->last_until_us || !digest_of(x, digest)) {
+        return;
+    }
+    struct quarantine_cell *c = find(q, digest, now_us);
+    if (c && c->verdict == VERDICT_SUSPECT) {
+        set(q, c, VERDICT_CLEARED, now_us);
     }
 }
 
@@ -41,11 +90,6 @@ bool quarantine_has(const struct quarantine *q, const struct exchange *x, int64_
     if (now_us >= q->last_until_us || !digest_of(x, digest)) {
         return false;
     }
-    for (size_t i = 0; i < QUARANTINE_MAX; i++) {
-        if (q->cells[i].until_us > now_us &&
-            memcmp(q->cells[i].digest, digest, sizeof(digest)) == 0) {
-            return true;
-        }
-    }
-    return false;
+    const struct quarantine_cell *c = find(q, digest, now_us);
+    return c && c->verdict == VERDICT_CONVICTED;
 }

@@ -502,6 +502,17 @@ static void on_scan(evutil_socket_t fd, short what, void *arg)
     scan(arg);
 }
 
+/* A socket was made anew: its slot need not wait for the back-off. */
+static void note_created(struct upstream *u, const char *file)
+{
+    size_t len = strlen(file), suffix = strlen(SOCKET_SUFFIX);
+    struct channel *c = len > suffix ? find_channel(u, file, len - suffix) : NULL;
+    if (c && c->state == CHANNEL_DOWN) {
+        c->backoff_ms = BACKOFF_MIN_MS;
+        connect_later(c);
+    }
+}
+
 static void on_watch(evutil_socket_t fd, short what, void *arg)
 {
     struct upstream *u = arg;
@@ -513,6 +524,8 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
             const struct inotify_event *e = (const void *)(buffer + at);
             if (e->mask & (IN_DELETE_SELF | IN_IGNORED)) {
                 u->watch_id = -1;
+            } else if (e->len > 0) {
+                note_created(u, e->name);
             }
             at += (ssize_t)(sizeof(*e) + e->len);
         }

@@ -363,6 +363,23 @@ Test(router_dispatch, a_request_that_killed_two_slots_is_refused_for_a_while)
     cr_assert_eq(dispatch_send(d, &body), OK, "another body is another request");
 }
 
+/* Somebody kills slots from outside: what happened to be in two of them is refused, its likes are not. */
+Test(router_dispatch, a_popular_request_is_not_convicted)
+{
+    struct fake *a = slot_up(0, KIND_API, 8);
+    struct exchange unlucky = request(M_GET, 1), like = request(M_GET, 1), next = request(M_GET, 1);
+    cr_assert_eq(dispatch_send(d, &unlucky), OK);
+    dispatch_slot_down(d, a->slot);
+    struct fake *b = slot_up(1, KIND_API, 8), *c = slot_up(2, KIND_API, 8);
+    cr_assert_eq(dispatch_send(d, &like), OK);
+    reply_to(b->ids[0] == unlucky.id ? c : b, like.id);
+    cr_assert_eq(done.x, &like);
+    dispatch_slot_down(d, (b->ids[0] == unlucky.id ? b : c)->slot);
+    cr_assert_eq(done.x, &unlucky);
+    cr_assert_eq(done.status, E_POISON);
+    cr_assert_eq(dispatch_send(d, &next), OK);
+}
+
 Test(router_dispatch, a_lost_kind_waits_a_moment_then_refuses)
 {
     struct fake *a = slot_up(0, KIND_API, 8);
