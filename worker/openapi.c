@@ -5,144 +5,17 @@
 
 #include <ctype.h>
 
-#include "common/str.h"
+#include "worker/openapi_schema.h"
 #include "worker/perms.h"
 
-#define NAME_MAX_BYTES ROUTE_PATTERN_MAX
-
-/* ---- words ---- */
-
-static void key(struct sbuf *b, const char *name)
+/* The first of the path's words: what the operation is filed under. */
+static void tag_of(const struct route *r, char out[OPENAPI_NAME_MAX])
 {
-    sbuf_json(b, slice_of(name));
-    sbuf_char(b, ':');
-}
-
-static void text_member(struct sbuf *b, const char *name, const char *value)
-{
-    sbuf_char(b, ',');
-    key(b, name);
-    sbuf_json(b, slice_of(value));
-}
-
-/* The path's words without "api", the version and {names}: "appointments_history". */
-static void path_words(const char *path, char out[NAME_MAX_BYTES])
-{
-    struct slice rest = slice_of(path);
-    size_t n = 0;
-    while (rest.p) {
-        struct slice part = str_cut(&rest, '/');
-        bool version = part.n == 2 && part.p[0] == 'v' && isdigit((unsigned char)part.p[1]);
-        if (part.n == 0 || part.p[0] == '{' || version || slice_eq(part, SLICE("api"))) {
-            continue;
-        }
-        if (n > 0) {
-            out[n++] = '_';
-        }
-        for (size_t i = 0; i < part.n; i++) {
-            out[n++] = (char)(isalnum((unsigned char)part.p[i]) ? part.p[i] : '_');
-        }
-    }
-    out[n] = '\0';
-}
-
-/* The first of them: what the operation is filed under. */
-static void tag_of(const struct route *r, char out[NAME_MAX_BYTES])
-{
-    char words[NAME_MAX_BYTES];
-    path_words(r->path, words);
+    char words[OPENAPI_NAME_MAX];
+    openapi_schema_words(r->path, words);
     size_t n = strcspn(words, "_");
     memcpy(out, words, n);
     out[n] = '\0';
-}
-
-/* ---- types ---- */
-
-/* What a type is in JSON Schema besides its bounds. */
-static const struct {
-    const char *json;
-    const char *more; /* further members */
-} types[] = {
-    [T_TEXT] = { "string", "" },
-    [T_INT] = { "integer", "" },
-    [T_BOOL] = { "boolean", "" },
-    [T_UUID] = { "string", ",\"format\":\"uuid\"" },
-    [T_DATE] = { "string", ",\"format\":\"date\"" },
-    [T_TIME] = { "string", ",\"examples\":[\"2026-07-01T09:00\",\"2026-07-01T09:00:00-06:00\"]" },
-    [T_MOMENT] = { "string", ",\"examples\":[\"2026-07-01\",\"2026-07-01T09:00:00-06:00\"]" },
-    [T_LOCALE] = { "string", ",\"pattern\":\"^[a-z]{2,3}(-[A-Z]{2})?$\",\"examples\":[\"es-MX\"]" },
-    [T_EMAIL] = { "string", ",\"format\":\"email\",\"maxLength\":254" },
-    [T_PHONE] = { "string", ",\"examples\":[\"+52 55 1234 5678\"]" },
-    [T_CURRENCY] = { "string", ",\"pattern\":\"^[A-Z]{3}$\",\"examples\":[\"MXN\"]" },
-    [T_COLOR] = { "string", ",\"pattern\":\"^#[0-9A-Fa-f]{6}$\"" },
-    [T_ZONE] = { "string", ",\"examples\":[\"America/Mexico_City\"]" },
-    [T_CHOICE] = { "string", "" },
-    [T_CURSOR] = { "string", "" },
-    [T_PASSWORD] = { "string", ",\"format\":\"password\",\"minLength\":1,\"maxLength\":256" },
-    [T_INSTANT] = { "string", ",\"format\":\"date-time\"" },
-    [T_ZONED] = { "string", ",\"format\":\"date-time\"" },
-    [T_JSON] = { NULL, "" },
-};
-
-/* "type":"string" or "type":["string","null"], and what belongs to it. */
-static void write_type(struct sbuf *b, enum type t, bool nullable)
-{
-    if (types[t].json) {
-        sbuf_fmt(b, nullable ? "\"type\":[\"%s\",\"null\"]" : "\"type\":\"%s\"", types[t].json);
-        sbuf_text(b, types[t].more);
-    } else {
-        sbuf_text(b, "\"type\":[\"object\",\"array\",\"null\"]");
-    }
-}
-
-static void write_choices(struct sbuf *b, const struct param *p)
-{
-    struct slice rest = slice_of(p->choices);
-    bool first = true;
-    sbuf_text(b, ",\"enum\":[");
-    while (rest.p) {
-        struct slice word = str_cut(&rest, ' ');
-        if (word.n) {
-            sbuf_text(b, first ? "" : ",");
-            sbuf_json(b, word);
-            first = false;
-        }
-    }
-    sbuf_text(b, p->nullable ? ",null]" : "]");
-}
-
-static void write_bounds(struct sbuf *b, const struct param *p)
-{
-    int64_t min, max;
-    if (p->type == T_CHOICE) {
-        write_choices(b, p);
-    }
-    if (p->type != T_TEXT && p->type != T_INT) {
-        return;
-    }
-    params_bounds(p, &min, &max);
-    bool text = p->type == T_TEXT;
-    sbuf_fmt(b, ",\"%s\":%lld,\"%s\":%lld", text ? "minLength" : "minimum", (long long)min,
-             text ? "maxLength" : "maximum", (long long)max);
-}
-
-static void write_param_schema(struct sbuf *b, const struct param *p)
-{
-    sbuf_char(b, '{');
-    write_type(b, p->type, p->nullable);
-    write_bounds(b, p);
-    if (p->fallback) {
-        sbuf_text(b, ",\"default\":");
-        if (p->type == T_INT || p->type == T_BOOL) {
-            sbuf_text(b, p->fallback);
-        } else {
-            sbuf_json(b, slice_of(p->fallback));
-        }
-    }
-    if (p->doc && p->in == IN_BODY) {
-        text_member(b, "description", p->doc);
-    }
-    sbuf_char(b, '}');
 }
 
 /* ---- requests ---- */
@@ -154,10 +27,10 @@ static void write_parameter(struct sbuf *b, const struct param *p)
     sbuf_fmt(b, ",\"in\":\"%s\",\"required\":%s", p->in == IN_PATH ? "path" : "query",
              p->in == IN_PATH || p->required ? "true" : "false");
     if (p->doc) {
-        text_member(b, "description", p->doc);
+        openapi_schema_text(b, "description", p->doc);
     }
     sbuf_text(b, ",\"schema\":");
-    write_param_schema(b, p);
+    openapi_schema_param(b, p);
     sbuf_char(b, '}');
 }
 
@@ -195,36 +68,6 @@ static void write_parameters(struct sbuf *b, const struct route_plan *plan)
     sbuf_char(b, ']');
 }
 
-static void write_body(struct sbuf *b, const struct route_plan *plan)
-{
-    struct sbuf required;
-    bool first = true;
-    sbuf_init(&required);
-    sbuf_text(b, "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
-    for (size_t i = 0; i < plan->params.count; i++) {
-        const struct param *p = &plan->params.rows[i];
-        if (p->in != IN_BODY) {
-            continue;
-        }
-        sbuf_text(b, first ? "" : ",");
-        key(b, p->name);
-        write_param_schema(b, p);
-        first = false;
-        if (p->required) {
-            sbuf_fmt(&required, "%s\"%s\"", required.len ? "," : "", p->name);
-        }
-    }
-    sbuf_char(b, '}');
-    if (required.len) {
-        sbuf_text(b, ",\"required\":[");
-        sbuf_add(b, sbuf_slice(&required));
-        sbuf_char(b, ']');
-    }
-    sbuf_char(b, '}');
-    b->failed |= required.failed;
-    sbuf_fini(&required);
-}
-
 static void write_request_body(struct sbuf *b, const struct route_plan *plan)
 {
     bool required = false;
@@ -236,7 +79,7 @@ static void write_request_body(struct sbuf *b, const struct route_plan *plan)
     }
     sbuf_fmt(b, ",\"requestBody\":{\"required\":%s,\"content\":{\"application/json\":{\"schema\":",
              required ? "true" : "false");
-    write_body(b, plan);
+    openapi_schema_body(b, plan);
     sbuf_text(b, "}}}");
 }
 
@@ -255,12 +98,12 @@ static const struct route_plan *schema_owner(const struct routes *all, const str
 
 static void write_answer_schema(struct sbuf *b, const struct routes *all, const struct route *r)
 {
-    char name[NAME_MAX_BYTES];
+    char name[OPENAPI_NAME_MAX];
     if (!r->columns) {
         sbuf_text(b, "{\"type\":\"object\"}");
         return;
     }
-    path_words(schema_owner(all, r)->row->path, name);
+    openapi_schema_words(schema_owner(all, r)->row->path, name);
     if (r->shape == SHAPE_PAGE) {
         sbuf_fmt(b,
                  "{\"type\":\"object\",\"required\":[\"data\",\"next_cursor\"],\"properties\":{"
@@ -345,15 +188,15 @@ static void write_roles(struct sbuf *b, const struct route *r)
 static void write_operation(struct sbuf *b, const struct routes *all, const struct route_plan *plan)
 {
     const struct route *r = plan->row;
-    char method[16] = "", words[NAME_MAX_BYTES], tag[NAME_MAX_BYTES];
+    char method[16] = "", words[OPENAPI_NAME_MAX], tag[OPENAPI_NAME_MAX];
     for (size_t i = 0; method_name(r->method)[i] && i < sizeof(method) - 1; i++) {
         method[i] = (char)tolower((unsigned char)method_name(r->method)[i]);
     }
-    path_words(r->path, words);
+    openapi_schema_words(r->path, words);
     tag_of(r, tag);
     sbuf_fmt(b, "\"%s\":{\"operationId\":\"%s_%s%s\",\"tags\":[\"%s\"]", method, method, words,
              strchr(r->path, '{') ? "_one" : "", tag);
-    text_member(b, "summary", r->summary);
+    openapi_schema_text(b, "summary", r->summary);
     write_roles(b, r);
     write_parameters(b, plan);
     write_request_body(b, plan);
@@ -382,7 +225,7 @@ static void write_paths(struct sbuf *b, const struct routes *all)
             continue;
         }
         sbuf_text(b, first ? "" : ",");
-        key(b, path);
+        openapi_schema_key(b, path);
         sbuf_char(b, '{');
         for (size_t j = i; j < all->count; j++) {
             if (strcmp(all->plans[j].row->path, path) == 0) {
@@ -397,63 +240,16 @@ static void write_paths(struct sbuf *b, const struct routes *all)
 
 /* ---- schemas ---- */
 
-/* Numbers, ids and an appointment's times are always there; texts, dates and the time of archiving may be null. */
-static bool column_nullable(enum type t)
-{
-    return t != T_INT && t != T_BOOL && t != T_UUID && t != T_ZONED;
-}
-
-static void write_column(struct sbuf *b, const struct column *c, const char *name)
-{
-    key(b, name);
-    sbuf_char(b, '{');
-    write_type(b, c->type, column_nullable(c->type));
-    if (c->doc) {
-        text_member(b, "description", c->doc);
-    }
-    sbuf_char(b, '}');
-}
-
-/* Columns "x.…" from *at on, as one nested object; *at moves behind them. */
-static void write_nested(struct sbuf *b, const struct column *rows, size_t *at)
-{
-    size_t n = (size_t)(strchr(rows[*at].name, '.') - rows[*at].name) + 1;
-    const char *prefix = rows[*at].name;
-    sbuf_json(b, (struct slice){ prefix, n - 1 });
-    sbuf_text(b, ":{\"type\":\"object\",\"properties\":{");
-    for (bool first = true; rows[*at].name && strncmp(rows[*at].name, prefix, n) == 0; ++*at) {
-        sbuf_text(b, first ? "" : ",");
-        write_column(b, &rows[*at], rows[*at].name + n);
-        first = false;
-    }
-    sbuf_text(b, "}}");
-}
-
-static void write_schema(struct sbuf *b, const struct route *r)
-{
-    char name[NAME_MAX_BYTES];
-    path_words(r->path, name);
-    key(b, name);
-    sbuf_text(b, "{\"type\":\"object\",\"properties\":{");
-    for (size_t i = 0; r->columns[i].name;) {
-        sbuf_text(b, i ? "," : "");
-        if (strchr(r->columns[i].name, '.')) {
-            write_nested(b, r->columns, &i);
-        } else {
-            write_column(b, &r->columns[i], r->columns[i].name);
-            i++;
-        }
-    }
-    sbuf_text(b, "}}");
-}
-
 static void write_schemas(struct sbuf *b, const struct routes *all)
 {
+    char name[OPENAPI_NAME_MAX];
     for (size_t i = 0; i < all->count; i++) {
         const struct route *r = all->plans[i].row;
         if (r->columns && schema_owner(all, r) == &all->plans[i]) {
             sbuf_char(b, ',');
-            write_schema(b, r);
+            openapi_schema_words(r->path, name);
+            openapi_schema_key(b, name);
+            openapi_schema_columns(b, r->columns);
         }
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The API's own description, for the documentation page and for programs. */
+#include "worker/call.h"
 #include "worker/openapi.h"
 #include "worker/slot_env.h"
 
