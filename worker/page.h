@@ -4,7 +4,7 @@
 #ifndef GREMIO_PAGE_H
 #define GREMIO_PAGE_H
 
-#include "worker/call.h"
+#include "worker/call_state.h"
 
 #define PAGE_SORTS_MAX 8
 

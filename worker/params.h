@@ -4,7 +4,7 @@
 #ifndef GREMIO_PARAMS_H
 #define GREMIO_PARAMS_H
 
-#include "worker/call.h"
+#include "worker/call_state.h"
 
 /* A route's rows made ready at boot: built-in ones added, fallbacks parsed, path names matched. */
 struct params_plan {

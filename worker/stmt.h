@@ -6,7 +6,7 @@
 
 #include <libpq-fe.h>
 
-#include "worker/call.h"
+#include "worker/call_state.h"
 
 /* Placeholders every statement may use. */
 enum stmt_builtin {
