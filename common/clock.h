@@ -17,7 +17,7 @@ int64_t clock_wall_us(void);
 void clock_format_utc(int64_t wall_us, char out[CLOCK_RFC3339_MAX]);
 /* RFC 3339 date-time. With an offset: *has_offset true and *offset_min its minutes. Without one (local wall time,
  * "2026-07-01T09:00" or with seconds): *has_offset false. *local_us is the wall time read as if it were UTC.
- * Years 1970 to 2199; seconds 60 refused. E_BAD_REQUEST otherwise. */
+ * Years 1970 to 2199; seconds may be left out, 60 is refused; a fraction is cut to microseconds. E_BAD_REQUEST otherwise. */
 MUST_USE enum err clock_parse(struct slice s, int64_t *local_us, bool *has_offset, int *offset_min);
 
 /* PostgreSQL's ISO output in a UTC session ("2026-07-01 15:00:00.12+00" or without zone) to microseconds. */

@@ -19,12 +19,12 @@ struct json_fault {
 
 /* OK when text is one JSON value: RFC 8259 grammar, UTF-8 (RFC 3629), no U+0000 even escaped, no lone surrogate,
  * no duplicate name in an object (compared after unescaping), depth at most JSON_DEPTH_MAX, integers within
- * +-(2^53 - 1), other numbers finite as a double, nothing behind the value but blanks.
+ * +-(2^53 - 1), other numbers finite as a double, at most 128 characters each, nothing behind the value but blanks.
  * E_BAD_JSON otherwise with *fault filled. scratch is used for names and may be reset after. */
 MUST_USE enum err json_check(struct slice text, struct arena *scratch, struct json_fault *fault);
 
 struct json_object;
-/* json_check, then json-c. *out is released by json_object_put. */
+/* json_check, then json-c. *out is released by json_object_put; it is NULL for the document null. E_NOMEM is possible. */
 MUST_USE enum err json_read(struct slice text, struct arena *scratch, struct json_fault *fault,
                             struct json_object **out);
 
