@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* What an auth slot keeps between requests: the password policy and the key that signs now. Made when first needed, at
- * most once per process; only auth slots may ask. Also makes and reads refresh tokens, which need no key of the process:
- * a session's own. */
+/* What an auth slot keeps between requests: the password policy and the key that signs now. Made when first
+ * needed; only auth slots may ask. Also makes and reads refresh tokens, which need no key of the process: a
+ * session has its own. */
 #ifndef GREMIO_AUTH_KEYS_H
 #define GREMIO_AUTH_KEYS_H
 

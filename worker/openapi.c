@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* One walk over the routes per section: paths, then the schemas their answers point to. What every route shares (problems,
- * headers, the bearer scheme) is fixed text below. */
+/* One walk over the routes per section: paths, then the schemas their answers point to. What every route shares
+ * (problems, headers, the bearer scheme) is fixed text below. */
 #include "worker/openapi.h"
 
 #include <ctype.h>

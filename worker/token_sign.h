@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Access tokens: JWS compact serialisation (RFC 7515) signed with ES256 (RFC 7518 3.4). Owns the private key, which lives
- * in auth slots only; the router verifies with the public half. */
+/* Access tokens: JWS compact serialisation (RFC 7515) signed with ES256 (RFC 7518 3.4). Owns the private key,
+ * which lives in auth slots only; the router verifies with the public half. */
 #ifndef GREMIO_TOKEN_SIGN_H
 #define GREMIO_TOKEN_SIGN_H
 
@@ -22,8 +22,8 @@ struct token_claims {
     int64_t ttl_s;    /* exp is so much later */
 };
 
-/* Reads a P-256 private key (PEM, PKCS#8 or SEC 1). On OK *out is the caller's, to be closed; pem may be wiped.
- * E_CONFIG with a sentence in why otherwise. */
+/* Reads a P-256 private key (PEM, PKCS#8 or SEC 1). On OK *out is the caller's, to be closed; pem may be
+ * wiped. E_CONFIG with a sentence in why otherwise. */
 MUST_USE enum err token_sign_open(struct token_signer **out, const char *kid, struct slice pem,
                                   struct sbuf *why);
 /* Takes NULL. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Logging in, staying in, logging out. Runs in auth slots as gremio_auth, on the shared tables only. A refresh token is a
- * counter of its session signed with the session's key: nothing is stored per token, and a token used twice shows. */
+/* Logging in, staying in, logging out. Runs in auth slots as gremio_auth, on the shared tables only. A refresh
+ * token is a counter of its session signed with the session's key: nothing is stored per token, and a token
+ * used twice shows. */
 #include <sodium.h>
 
 #include "common/clock.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The API's own description, for the documentation page and for programs. */
-#include "worker/call.h"
 #include "worker/openapi.h"
+#include "worker/call.h"
 #include "worker/slot_env.h"
 
 static enum err openapi_read(struct call *c)
