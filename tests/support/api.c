@@ -67,7 +67,7 @@ char *api_text(const char *fmt, ...)
 const char *api_unique(const char *prefix)
 {
     static atomic_uint count;
-    return api_text("%s %d-%lld-%u", prefix, (int)getpid(), (long long)wait_now_ms() % 100000000,
+    return api_text("%s x%d-%lld-%u", prefix, (int)getpid(), (long long)wait_now_ms() % 100000000,
                     atomic_fetch_add(&count, 1));
 }
 

@@ -73,7 +73,7 @@ struct answer *api_book(struct api *a, const char *client, const char *service, 
                         const char *starts_at);
 /* The day that is so many days ahead, "2026-07-01" (UTC). */
 const char *api_day(int ahead);
-/* A text no other call of this machine returns, for names. */
+/* A text no other call of this machine returns, for names; its last word alone is unique and no number. */
 const char *api_unique(const char *prefix);
 
 #endif

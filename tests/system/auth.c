@@ -100,7 +100,7 @@ Test(auth, refusals_of_the_login_body)
         { "{\"email\":7,\"password\":\"x\"}", 422 },
         { "{\"email\":\"owner-a@example.com\",\"password\":\"x\",\"role\":\"owner\"}", 422 },
         { "[]", 422 },
-        { "", 400 },
+        { "", 422 },
     };
     struct api a = api_anonymous();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -32,6 +32,7 @@ struct booker {
 static atomic_bool stopping;
 static atomic_size_t acknowledged;
 static pid_t worker;
+static struct booker bookers[BOOKERS];
 
 /* One try with this booking's own key. True when it was acknowledged. */
 static bool try_once(struct booker *b, struct api *a, const char *body, const char *key)
@@ -76,11 +77,11 @@ static void *book_on(void *arg)
     return NULL;
 }
 
-static void bookers_start(struct booker *all)
+static void bookers_start(void)
 {
     struct api owner = api_login(OWNER_A);
     for (int i = 0; i < BOOKERS; i++) {
-        struct booker *b = &all[i];
+        struct booker *b = &bookers[i];
         b->number = i;
         snprintf(b->token, sizeof b->token, "%s", owner.token);
         snprintf(b->client, sizeof b->client, "%s", api_new_client(&owner, api_unique("Crash")));
@@ -91,13 +92,18 @@ static void bookers_start(struct booker *all)
     api_close(&owner);
     api_release();
     for (int i = 0; i < BOOKERS; i++) {
-        cr_assert(pthread_create(&all[i].thread, NULL, book_on, &all[i]) == 0);
+        cr_assert(pthread_create(&bookers[i].thread, NULL, book_on, &bookers[i]) == 0);
     }
 }
 
+/* Enough bookings, or one was answered in a way that ends the test. */
 static bool enough(void *arg)
 {
-    return atomic_load(&acknowledged) >= *(size_t *)arg;
+    bool wrong = false;
+    for (int i = 0; i < BOOKERS; i++) {
+        wrong = wrong || bookers[i].wrong[0];
+    }
+    return wrong || atomic_load(&acknowledged) >= *(size_t *)arg;
 }
 
 /* Waits for some more acknowledged bookings; milliseconds until then. */
@@ -106,6 +112,10 @@ static int64_t progress(const char *what)
     int64_t begin = wait_now_ms();
     size_t want = atomic_load(&acknowledged) + BOOKERS * 2;
     cr_assert(wait_until(enough, &want, 2 * WAIT_LONG_MS), "no bookings after: %s", what);
+    for (int i = 0; i < BOOKERS; i++) {
+        cr_assert(bookers[i].wrong[0] == '\0', "%s: booker %d was answered %s", what, i,
+                  bookers[i].wrong);
+    }
     return wait_now_ms() - begin;
 }
 
@@ -213,9 +223,8 @@ static size_t check_booker(PGconn *db, const struct booker *b)
 
 Test(crash, acknowledged_bookings_survive, .timeout = 280)
 {
-    static struct booker bookers[BOOKERS];
     worker = stack_worker();
-    bookers_start(bookers);
+    bookers_start();
     progress("start");
     for (size_t i = 0; i < ARRAY_LEN(blows); i++) {
         int64_t worst = 0;

@@ -85,7 +85,7 @@ Test(directory, suspend_and_resume)
 {
     struct api a = api_login(OWNER_B);
     cr_assert_eq(api_get(&a, "/api/v1/me")->status, 200);
-    ctl((const char *const[]){ "tenant", "suspend", "practice-b", "--yes", NULL });
+    ctl((const char *const[]){ "tenant", "suspend", "practice-b", NULL });
     expect_seen("a suspension", (struct look){ .api = &a,
                                                .path = "/api/v1/clients",
                                                .status = 403,
@@ -106,8 +106,7 @@ Test(directory, rename_keeps_tokens)
 {
     create("practice-old", "owner-old@example.com");
     struct api a = api_login("owner-old@example.com");
-    ctl((const char *const[]){ "tenant", "rename", "practice-old", "practice-renamed", "--yes",
-                               NULL });
+    ctl((const char *const[]){ "tenant", "rename", "practice-old", "practice-renamed", NULL });
     cr_expect_eq(api_get(&a, "/api/v1/me")->status, 200);
     struct api again = api_login("owner-old@example.com");
     cr_expect_eq(api_get(&again, "/api/v1/me")->status, 200);

@@ -24,7 +24,6 @@ static char *repeated(const char *text, size_t times)
 Test(input, not_json_is_400)
 {
     static const char *const bodies[] = {
-        "",
         " ",
         "{",
         "}",
@@ -58,6 +57,16 @@ Test(input, not_json_is_400)
         cr_expect_eq(r->status, 400, "%s: %d %s", bodies[i], r->status, r->http.body);
         cr_expect_str_eq(answer_code(r), "invalid_json");
     }
+    api_close(&a);
+    api_release();
+}
+
+Test(input, no_body_lacks_what_is_required)
+{
+    struct api a = api_login(OWNER_A);
+    struct answer *r = api_send(&a, "POST", CLIENTS, "", NULL);
+    cr_expect_eq(r->status, 422, "%d %s", r->status, r->http.body);
+    cr_expect(answer_blames(r, "/given_name"));
     api_close(&a);
     api_release();
 }

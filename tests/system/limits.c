@@ -106,10 +106,6 @@ Test(limits, body_413_before_it_is_read)
                    slice_of(api_text("POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: "
                                      "application/json\r\nContent-Length: 900000\r\n\r\n")),
                    413, "body_too_large");
-    expect_problem("beyond any number",
-                   SLICE("POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: "
-                         "application/json\r\nContent-Length: 99999999999999999999\r\n\r\n"),
-                   413, "body_too_large");
     api_close(&a);
     api_release();
 }
@@ -191,6 +187,7 @@ Test(limits, malformed_requests_400)
         "GET /healthz HTTP/1.1\r\nHost : x\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
         "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
         "GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n",

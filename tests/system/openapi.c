@@ -69,7 +69,7 @@ Test(openapi, is_version_3_1_and_names_problems)
                   ops[i].method, ops[i].path);
         cr_expect(json_object_object_get_ex(ops[i].doc, "responses", &part), "%s %s", ops[i].method,
                   ops[i].path);
-        cr_expect(part && strstr(json_object_to_json_string(part), "problem"),
+        cr_expect(part && strstr(json_object_to_json_string(part), "Problem"),
                   "%s %s names no problem", ops[i].method, ops[i].path);
     }
     api_close(&a);

@@ -78,27 +78,43 @@ Test(signals, second_term_does_not_wait)
     api_release();
 }
 
+struct slots {
+    pid_t worker;
+    size_t want;
+};
+
+static bool slots_left(void *arg)
+{
+    struct slots *s = arg;
+    pid_t found[16];
+    return stack_children(s->worker, "api", found, ARRAY_LEN(found)) == s->want;
+}
+
+/* Idle slots leave at once; the busy one answers first. */
 Test(signals, worker_drains)
 {
     char *dir = api_text("%s/run/second", stack_env("GREMIO_STATE"));
     char *setting = api_text("slots_dir=%s", dir);
     const char *const own[] = { setting, NULL };
+    const char *const patient[] = { setting, "lock_timeout=50s", "statement_timeout=55s", NULL };
     struct api a = api_login(OWNER_A);
     int port;
     cr_assert_eq(system(api_text("mkdir -p %s", dir)), 0);
-    pid_t worker = stack_start_worker(own);
+    pid_t worker = stack_start_worker(patient);
     pid_t router = stack_start_router("router.conf", own, &port);
     stack_use_port(port);
     struct hold h = hold_begin("practice-a", "client");
     struct http_client c = in_flight(a.token);
     cr_assert(hold_wait_for(&h, 1));
     kill(worker, SIGTERM);
-    cr_expect(stack_wait_status(port, "/readyz", 503), "a drained worker still counts as ready");
+    struct slots busy = { .worker = worker, .want = 1 };
+    cr_expect(wait_until(slots_left, &busy, WAIT_LONG_MS), "idle slots stay");
     hold_end(&h);
     struct http_response r;
     cr_assert(http_client_read(&c, false, &r));
     cr_expect_eq(r.status, 200, "%d %s", r.status, r.body);
     cr_expect_eq(stack_stop(worker, 0), 0, "exit code of a drained worker");
+    cr_expect(stack_wait_status(port, "/readyz", 503), "ready without a slot");
     http_response_free(&r);
     http_client_close(&c);
     cr_expect_eq(stack_stop(router, SIGTERM), 0);
