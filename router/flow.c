@@ -147,7 +147,9 @@ static void serve_other(const struct flow *f, struct exchange *x, const struct r
     } else if (m->path_known) {
         refuse_method(x, m->allow | 1u << M_OPTIONS);
     } else if (!static_serve(x, f->settings->static_dir)) {
-        http_problem(x, E_NOT_FOUND, DETAIL_NONE);
+        /* A process that has met no slot yet does not know what exists. */
+        bool known = routes_map(f->routes)->count > 0;
+        http_problem(x, known ? E_NOT_FOUND : E_UNAVAILABLE, DETAIL_NONE);
     }
 }
 
@@ -160,6 +162,9 @@ static enum err authenticate(const struct flow *f, struct exchange *x)
     };
     struct slice token;
     TRY(token_bearer(x->authorization, &token));
+    if (!directory_loaded(f->directory) || rules.keys->count == 0) {
+        return E_UNAVAILABLE; /* just started: nobody can be told from anybody */
+    }
     return token_cache_verify(f->tokens, &rules, token, &x->principal);
 }
 
