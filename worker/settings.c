@@ -55,7 +55,7 @@ const struct conf_row settings_rows[] = {
     NUMBER(drain_timeout, CONF_TIME, SECOND, 10 * MINUTE, "30s", "a slot's time to finish its requests"),
     TEXT(issuer, "gremio", "iss of access tokens"),
     TEXT(audience, "gremio-api", "aud of access tokens"),
-    NUMBER(access_ttl, CONF_TIME, MINUTE, 24 * HOUR, "10m", "life of an access token"),
+    NUMBER(access_ttl, CONF_TIME, MINUTE, HOUR, "10m", "life of an access token"),
     NUMBER(session_idle, CONF_TIME, MINUTE, 8760 * HOUR, "720h", "session without refresh"),
     NUMBER(session_limit, CONF_TIME, MINUTE, 8760 * HOUR, "2160h", "session in all"),
     NUMBER(refresh_grace, CONF_TIME, 0, 5 * MINUTE, "10s",

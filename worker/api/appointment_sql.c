@@ -41,6 +41,8 @@ const struct stmt appointment_check = {
     " ELSE ext.local_instants(:to_time::timestamp, b.time_zone) END AS instants) w",
 };
 
+/* The staff's time is taken first (met waits for taken), so that a slot which is taken is called so even when the client
+ * is busy then as well. */
 const struct stmt appointment_book = {
     "book",
     "WITH moved AS ("
@@ -55,9 +57,10 @@ const struct stmt appointment_book = {
     " AS ends_at) v WHERE s.id = :to_service"
     " RETURNING " ROW "),"
     " taken AS (INSERT INTO allocation(id, resource_id, busy, kind, appointment_id)"
-    " SELECT :allocation_id, m.staff_id, " STAFF_TIME ", 'visit', m.id FROM moved m),"
+    " SELECT :allocation_id, m.staff_id, " STAFF_TIME ", 'visit', m.id FROM moved m"
+    " RETURNING appointment_id),"
     " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
-    " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m),"
+    " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m JOIN taken ON appointment_id = m.id),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, to_state)"
     " SELECT m.id, m.version, 'staff', :me_member, m.state FROM moved m)" ANSWER,
 };
@@ -96,9 +99,9 @@ const struct stmt appointment_place = {
     " WHERE a.id = :id"
     " RETURNING " ROW ", n.old_start, n.old_end, n.old_staff, n.old_service),"
     " taken AS (UPDATE allocation l SET resource_id = m.staff_id, busy = " STAFF_TIME
-    " FROM moved m WHERE l.appointment_id = :id),"
+    " FROM moved m WHERE l.appointment_id = :id RETURNING l.appointment_id),"
     " met AS (UPDATE client_busy y SET busy = " CLIENT_TIME
-    " FROM moved m WHERE y.appointment_id = :id),"
+    " FROM moved m JOIN taken ON appointment_id = m.id WHERE y.appointment_id = :id),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id,"
     " from_state, to_state, change)"
     " SELECT m.id, m.version, 'staff', :me_member, m.state, m.state,"

@@ -24,7 +24,7 @@ static const struct column business_columns[] = {
 };
 
 static const struct param business_change_params[] = {
-    { .name = "name", .in = IN_BODY, .type = T_TEXT, .max = 120 },
+    { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 120 },
     { .name = "legal_name", .in = IN_BODY, .type = T_TEXT, .max = 200, .nullable = true },
     { .name = "tax_id", .in = IN_BODY, .type = T_TEXT, .max = 40, .nullable = true },
     { .name = "time_zone",

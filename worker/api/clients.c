@@ -60,7 +60,7 @@ static const struct param client_one_params[] = {
     }
 
 static const struct param client_create_params[] = {
-    { .name = "given_name", .in = IN_BODY, .type = T_TEXT, .max = 100, .required = true },
+    { .name = "given_name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 100, .required = true },
     { .name = "family_name", .in = IN_BODY, .type = T_TEXT, .min = 0, .max = 100, .fallback = "" },
     CLIENT_DETAILS,
     { 0 },
@@ -68,7 +68,7 @@ static const struct param client_create_params[] = {
 
 static const struct param client_change_params[] = {
     { .name = "id", .in = IN_PATH, .type = T_UUID },
-    { .name = "given_name", .in = IN_BODY, .type = T_TEXT, .max = 100 },
+    { .name = "given_name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 100 },
     { .name = "family_name", .in = IN_BODY, .type = T_TEXT, .min = 0, .max = 100 },
     CLIENT_DETAILS,
     { .name = "archived",

@@ -54,7 +54,7 @@ static const struct param service_one_params[] = {
 enum { PRICE_MAX = 1000000000, BUFFER_MAX = 480, DURATION_MAX = 1440 };
 
 static const struct param service_create_params[] = {
-    { .name = "name", .in = IN_BODY, .type = T_TEXT, .max = 120, .required = true },
+    { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 120, .required = true },
     { .name = "description", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true },
     { .name = "category", .in = IN_BODY, .type = T_TEXT, .max = 80, .nullable = true },
     { .name = "color", .in = IN_BODY, .type = T_COLOR, .nullable = true },
@@ -81,7 +81,7 @@ static const struct param service_create_params[] = {
 
 static const struct param service_change_params[] = {
     { .name = "id", .in = IN_PATH, .type = T_UUID },
-    { .name = "name", .in = IN_BODY, .type = T_TEXT, .max = 120 },
+    { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 120 },
     { .name = "description", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true },
     { .name = "category", .in = IN_BODY, .type = T_TEXT, .max = 80, .nullable = true },
     { .name = "color", .in = IN_BODY, .type = T_COLOR, .nullable = true },

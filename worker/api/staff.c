@@ -53,7 +53,7 @@ static const struct param staff_one_params[] = {
 };
 
 static const struct param staff_create_params[] = {
-    { .name = "name", .in = IN_BODY, .type = T_TEXT, .max = 120, .required = true },
+    { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 120, .required = true },
     { .name = "role",
       .in = IN_BODY,
       .type = T_CHOICE,
@@ -70,7 +70,7 @@ static const struct param staff_create_params[] = {
 
 static const struct param staff_change_params[] = {
     { .name = "id", .in = IN_PATH, .type = T_UUID },
-    { .name = "name", .in = IN_BODY, .type = T_TEXT, .max = 120 },
+    { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 120 },
     { .name = "role",
       .in = IN_BODY,
       .type = T_CHOICE,
