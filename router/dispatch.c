@@ -274,7 +274,6 @@ static enum err start(struct dispatch *d, struct pending *p, struct dispatch_slo
 {
     enum err e = send_frame(d, s->channel, p->x);
     if (e != OK) {
-        s->draining = s->draining || e == E_CLOSED;
         s->load.closed = s->load.closed || e == E_CLOSED;
         return e;
     }
@@ -491,9 +490,10 @@ struct dispatch_slot *dispatch_slot_up(struct dispatch *d, void *channel, const 
     return s;
 }
 
-static void note_loss(struct kind_state *k)
+/* A draining slot's end is no loss any more. */
+static void note_loss(struct kind_state *k, bool was_open)
 {
-    if (!has_open_slot(k)) {
+    if (was_open && !has_open_slot(k)) {
         k->lost_us = clock_mono_us();
     }
 }
@@ -501,12 +501,13 @@ static void note_loss(struct kind_state *k)
 void dispatch_slot_drain(struct dispatch *d, struct dispatch_slot *s)
 {
     struct kind_state *k = &d->kinds[s->kind];
+    bool was_open = !s->draining;
     s->draining = true;
     s->load.closed = true;
     if (k->kept == s) {
         keep_slot(k, NULL);
     }
-    note_loss(k);
+    note_loss(k, was_open);
     pump(d, s->kind);
 }
 
@@ -549,7 +550,7 @@ void dispatch_slot_down(struct dispatch *d, struct dispatch_slot *s)
     if (k->kept == s) {
         keep_slot(k, NULL);
     }
-    note_loss(k);
+    note_loss(k, !s->draining);
     struct pending *p;
     while ((p = TAILQ_FIRST(&s->sent))) {
         slot_died_with(d, p);

@@ -4,8 +4,11 @@
 
 bool health_ready(const struct health *h)
 {
-    return !h->draining && h->directory_loaded && h->directory_connected && h->keys > 0 &&
-           h->slots[KIND_API] > 0;
+    bool slots = h->slots[KIND_API] > 0;
+    for (unsigned k = 0; k < KIND_COUNT; k++) {
+        slots = slots && (!h->needed[k] || h->slots[k] > 0);
+    }
+    return slots && !h->draining && h->directory_loaded && h->directory_connected && h->keys > 0;
 }
 
 void health_write(const struct health *h, struct sbuf *out)

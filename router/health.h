@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* What /healthz and /readyz say. Alive: the loop turns. Ready: tenants and keys are known, the database answers, an api
- * slot is connected, nobody asked us to stop. Pure. */
+/* What /healthz and /readyz say. Alive: the loop turns. Ready: tenants and keys are known, the database answers, a slot
+ * of every kind that a route needs is connected, nobody asked us to stop. Pure. */
 #ifndef GREMIO_HEALTH_H
 #define GREMIO_HEALTH_H
 
@@ -12,6 +12,7 @@ struct health {
     int64_t directory_age_ms; /* -1: never */
     size_t tenants, keys;
     unsigned slots[KIND_COUNT];
+    bool needed[KIND_COUNT]; /* some route goes there; api always */
 };
 
 bool health_ready(const struct health *h);

@@ -108,6 +108,10 @@ static void get_health(struct health *out, void *arg)
         .keys = directory_keys(p->flow.directory)->count,
     };
     memcpy(out->slots, stats.slots, sizeof(out->slots));
+    const struct route_map *map = routes_map(p->flow.routes);
+    for (size_t i = 0; i < map->count; i++) {
+        out->needed[map->rows[i].kind] = true;
+    }
 }
 
 static void render_metrics(struct sbuf *out, void *arg)

@@ -85,7 +85,7 @@ Test(router_metrics, readiness_names_what_is_missing)
                         .directory_connected = true,
                         .keys = 1,
                         .slots = { [KIND_API] = 1 } };
-    struct health away = h, no_slot = h, no_key = h, draining = h, empty = h;
+    struct health away = h, no_auth = h, no_slot = h, no_key = h, draining = h, empty = h;
     struct sbuf out;
     struct arena scratch;
     struct json_fault fault;
@@ -93,10 +93,12 @@ Test(router_metrics, readiness_names_what_is_missing)
     no_slot.slots[KIND_API] = 0;
     no_key.keys = 0;
     draining.draining = true;
+    no_auth.needed[KIND_AUTH] = true;
     empty.directory_loaded = false;
     cr_assert(health_ready(&h));
     cr_assert_not(health_ready(&away));
     cr_assert_not(health_ready(&no_slot));
+    cr_assert_not(health_ready(&no_auth));
     cr_assert_not(health_ready(&no_key));
     cr_assert_not(health_ready(&draining));
     cr_assert_not(health_ready(&empty));
