@@ -3,6 +3,7 @@
  * their back-off in the poll's timeout, nobody sleeps. */
 #include "worker/supervisor.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -77,6 +78,25 @@ static enum err take_lock(struct supervisor *s, struct sbuf *why)
         return E_CONFIG;
     }
     return OK;
+}
+
+/* Sockets of a supervisor that was killed. Its slots may still hold them, finishing what they were sent; whoever has the
+ * lock may take the names, so that nobody has to wait for them. */
+static void clear_sockets(const char *dir)
+{
+    char path[400];
+    struct dirent *e;
+    DIR *d = opendir(dir);
+    while (d && (e = readdir(d))) {
+        size_t n = strlen(e->d_name);
+        if (e->d_type == DT_SOCK && n > 5 && strcmp(e->d_name + n - 5, ".sock") == 0) {
+            snprintf(path, sizeof(path), "%.100s/%s", dir, e->d_name);
+            unlink(path);
+        }
+    }
+    if (d) {
+        closedir(d);
+    }
 }
 
 static enum err bind_slot(struct supervisor *s, enum slot_kind kind, unsigned ordinal,
@@ -394,6 +414,7 @@ static enum err prepare(struct supervisor *s, struct sbuf *why)
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGCHLD);
     TRY(take_lock(s, why));
+    clear_sockets(s->start->settings->slots_dir);
     TRY(bind_slots(s, why));
     s->scores = score_map(s->count);
     s->signal_fd = proc_signal_fd(&set);
