@@ -95,12 +95,13 @@ CREATE FUNCTION ext.contains_pattern(t text) RETURNS text LANGUAGE sql IMMUTABLE
   RETURN '%' || pg_catalog.regexp_replace(ext.fold(t), '([\\%_])', '\\\1', 'g') || '%';
 
 -- The words of a search as LIKE patterns, all of which must match; the longest first, for the trigram index.
--- A text of nothing but digits and a phone's punctuation is one word: its digits.
+CREATE FUNCTION ext.word_patterns(q text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  RETURN coalesce((SELECT pg_catalog.array_agg(ext.contains_pattern(w) ORDER BY pg_catalog.length(w) DESC)
+                   FROM pg_catalog.regexp_split_to_table(q, '\s+') w WHERE w <> ''), ARRAY['%'::text]);
+-- The same where phone numbers are searched too: a text of nothing but digits and a phone's punctuation is one word, its digits.
 CREATE FUNCTION ext.search_patterns(q text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   RETURN CASE WHEN q ~ '^[-0-9+(). ]*[0-9][-0-9+(). ]*$'
-    THEN ARRAY['%' || pg_catalog.regexp_replace(q, '[^0-9]', '', 'g') || '%']
-    ELSE coalesce((SELECT pg_catalog.array_agg(ext.contains_pattern(w) ORDER BY pg_catalog.length(w) DESC)
-           FROM pg_catalog.regexp_split_to_table(q, '\s+') w WHERE w <> ''), ARRAY['%'::text]) END;
+    THEN ARRAY['%' || pg_catalog.regexp_replace(q, '[^0-9]', '', 'g') || '%'] ELSE ext.word_patterns(q) END;
 
 -- Is z an IANA zone this server knows? (pg_timezone_names reads every zone file: 50 ms and more.) The shape keeps out
 -- abbreviations and POSIX rules, which AT TIME ZONE takes as well.

@@ -106,7 +106,7 @@ static const char service_list_sql[] =
     "SELECT " SERVICE_OUT ", ext.fold(name) AS sort_name FROM service"
     " WHERE (archived_at IS NULL OR :archived)"
     " AND (:q::text IS NULL"
-    " OR ext.fold(name || ' ' || coalesce(category, '')) LIKE ALL (ext.search_patterns(:q)))";
+    " OR ext.fold(name || ' ' || coalesce(category, '')) LIKE ALL (ext.word_patterns(:q)))";
 
 static const char service_create_sql[] =
     "INSERT INTO service(id, name, description, category, color, duration_min, buffer_before_min,"

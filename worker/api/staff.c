@@ -93,7 +93,7 @@ static const char staff_list_sql[] =
     "SELECT " STAFF_OUT ", ext.fold(name) AS sort_name FROM staff"
     " WHERE (archived_at IS NULL OR :archived)"
     " AND (:q::text IS NULL OR ext.fold(name || ' ' || coalesce(email, '') || ' '"
-    " || coalesce(title, '')) LIKE ALL (ext.search_patterns(:q)))";
+    " || coalesce(title, '')) LIKE ALL (ext.word_patterns(:q)))";
 
 static const char staff_create_sql[] =
     "WITH new AS (INSERT INTO resource(id, kind) VALUES (:new_id, 'staff') RETURNING id)"
