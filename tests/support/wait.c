@@ -13,6 +13,11 @@ int64_t wait_now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+void wait_pause(void)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+}
+
 bool wait_until(wait_fn until, void *arg, int limit_ms)
 {
     int64_t end = wait_now_ms() + limit_ms;
@@ -20,7 +25,7 @@ bool wait_until(wait_fn until, void *arg, int limit_ms)
         if (wait_now_ms() >= end) {
             return false;
         }
-        nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+        wait_pause();
     }
     return true;
 }

@@ -12,6 +12,8 @@ typedef bool (*wait_fn)(void *arg);
 
 /* Asks until() again and again: true as soon as it says so, false after limit_ms. */
 MUST_USE bool wait_until(wait_fn until, void *arg, int limit_ms);
+/* A moment between two tries of something that was refused. */
+void wait_pause(void);
 /* Milliseconds of the monotonic clock, for measuring. */
 int64_t wait_now_ms(void);
 
