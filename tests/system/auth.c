@@ -68,25 +68,6 @@ Test(auth, unknown_email_looks_like_wrong_password)
     api_release();
 }
 
-/* Hashing dominates both; the shortest of several tries leaves out what the machine was busy with. */
-Test(auth, unknown_email_takes_as_long_as_wrong_password)
-{
-    const char *const emails[] = { OWNER_A, "nobody@example.com" };
-    int64_t best[2] = { 1 << 30, 1 << 30 };
-    struct api a = api_anonymous();
-    for (int i = 0; i < 24; i++) {
-        int64_t begin = wait_now_ms();
-        login(&a, emails[i % 2], "not the password");
-        int64_t took = wait_now_ms() - begin;
-        best[i % 2] = took < best[i % 2] ? took : best[i % 2];
-    }
-    int64_t apart = llabs(best[0] - best[1]);
-    cr_expect(apart <= 5 + best[0] / 4, "known %lld ms, unknown %lld ms", (long long)best[0],
-              (long long)best[1]);
-    api_close(&a);
-    api_release();
-}
-
 Test(auth, refusals_of_the_login_body)
 {
     static const struct {
