@@ -150,6 +150,42 @@ static void make_side(struct side *s, const char *email)
     api_release();
 }
 
+/* A spy in place of each practice's stamp: the statement that enters a practice reads schema_meta first, so the spy
+ * notes what the unit before has left on that connection. Its notes go with the unit when that is rolled back. */
+static void plant_spy(PGconn *super)
+{
+    static const char *const slugs[] = { "practice-a", "practice-b" };
+    db_do(super, "CREATE SCHEMA probe");
+    db_do(super, "CREATE TABLE probe.seen(state text NOT NULL)");
+    db_do(super, "CREATE FUNCTION probe.spy(state text) RETURNS boolean LANGUAGE plpgsql VOLATILE "
+                 "SECURITY DEFINER AS $$ BEGIN INSERT INTO probe.seen VALUES (state); RETURN true; "
+                 "END $$");
+    for (size_t i = 0; i < ARRAY_LEN(slugs); i++) {
+        char *code = db_code(super, slugs[i]);
+        db_do(super, api_text("ALTER TABLE t_%s.schema_meta RENAME TO schema_meta_real", code));
+        db_do(
+            super,
+            api_text("CREATE VIEW t_%s.schema_meta AS SELECT tenant_id FROM t_%s.schema_meta_real "
+                     "WHERE probe.spy(concat_ws('|', current_user, session_user, "
+                     "current_setting('search_path'), current_setting('role'), "
+                     "current_setting('transaction_read_only'), current_setting('TimeZone')))",
+                     code, code));
+        db_do(super, api_text("GRANT SELECT ON t_%s.schema_meta TO gremio_pool_00", code));
+        free(code);
+    }
+}
+
+static void expect_spy_saw_bare_sessions(PGconn *super)
+{
+    char *states = db_value(super, "SELECT string_agg(DISTINCT state, ' and ') FROM probe.seen",
+                            NULL);
+    long notes = db_number(super, "SELECT count(*) FROM probe.seen", NULL);
+    cr_expect_str_eq(states, "gremio_pool_00|gremio_pool_00||none|off|UTC");
+    cr_expect_geq(notes, CALLERS * REQUESTS / 4, "the spy saw only %ld units", notes);
+    printf("leftovers: %ld units began on a bare session\n", notes);
+    free(states);
+}
+
 /* No pool connection is in a transaction, holds a lock or carries a setting of a request. */
 static bool connections_are_bare(void *arg)
 {
@@ -167,6 +203,8 @@ Test(leftovers, mixed_requests_stay_with_their_practice)
     make_side(&sides[0], OWNER_A);
     make_side(&sides[1], OWNER_B);
     cr_assert_str_neq(sides[0].business, sides[1].business);
+    PGconn *super = db_super();
+    plant_spy(super);
     for (unsigned i = 0; i < CALLERS; i++) {
         callers[i] = (struct caller){ .seed = i + 1, .sides = sides };
         cr_assert(pthread_create(&callers[i].thread, NULL, keep_asking, &callers[i]) == 0);
@@ -178,12 +216,13 @@ Test(leftovers, mixed_requests_stay_with_their_practice)
         requests += callers[i].requests;
         refused += callers[i].refused;
     }
-    PGconn *super = db_super();
     cr_expect(wait_until(connections_are_bare, super, WAIT_LONG_MS), "a connection is not bare");
     long pools = db_number(
         super, "SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'gremio_pool%'", NULL);
     cr_expect_geq(pools, 1, "the probe looked at nothing");
+    expect_spy_saw_bare_sessions(super);
     PQfinish(super);
+    api_release();
     printf("leftovers: %zu requests of two practices over %d connections, %zu of them refused, %ld "
            "database connections\n",
            requests, CALLERS, refused, pools);
