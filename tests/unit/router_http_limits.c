@@ -27,7 +27,8 @@ static int64_t elapsed_ms(int64_t since)
 }
 
 /* Sends one byte of text per turn, over and over, until the server closes. */
-static void drip(struct rig_in *in, const char *text)
+/* Sends byte by byte until the server hangs up; true when it did so although bytes kept coming. */
+static bool drip(struct rig_in *in, const char *text)
 {
     size_t i = 0;
     RIG_UNTIL(&r, ({
@@ -37,6 +38,7 @@ static void drip(struct rig_in *in, const char *text)
         rig_poll(in);
         in->closed;
     }));
+    return i < strlen(text);
 }
 
 Test(http_limits, header_deadline_is_total)
@@ -48,9 +50,8 @@ Test(http_limits, header_deadline_is_total)
     rig_start(&r, NULL);
     struct rig_in *in = rig_ask(&r, SLICE(""));
     int64_t since = clock_mono_us();
-    drip(in, text);
-    cr_expect(elapsed_ms(since) >= 300 && elapsed_ms(since) < 1500, "%ld ms",
-              (long)elapsed_ms(since));
+    cr_expect(drip(in, text), "the deadline moved with every byte");
+    cr_expect_geq(elapsed_ms(since), 300);
     cr_expect_eq(strncmp(in->text, "HTTP/1.1 408", 12), 0, "%s", in->text);
     cr_expect(strstr(in->text, "request_timeout") != NULL);
     cr_expect(strstr(in->text, "Retry-After: 1\r\n") != NULL);
@@ -64,8 +65,8 @@ Test(http_limits, body_deadline_is_total)
     struct rig_in *in = rig_ask(
         &r, SLICE("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4000\r\n\r\n"));
     int64_t since = clock_mono_us();
-    drip(in, "some of it, slowly");
-    cr_expect(elapsed_ms(since) >= 250 && elapsed_ms(since) < 1500);
+    (void)drip(in, "some of it, slowly");
+    cr_expect_geq(elapsed_ms(since), 250);
     cr_expect_eq(strncmp(in->text, "HTTP/1.1 408", 12), 0);
     rig_hang_up(in);
 }
@@ -78,8 +79,8 @@ Test(http_limits, body_needs_a_least_rate)
     struct rig_in *in = rig_ask(
         &r, SLICE("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
     int64_t since = clock_mono_us();
-    drip(in, "5\r\nhello\r\n5\r\nhello\r\n");
-    cr_expect(elapsed_ms(since) >= 200 && elapsed_ms(since) < 1500);
+    (void)drip(in, "5\r\nhello\r\n5\r\nhello\r\n");
+    cr_expect_geq(elapsed_ms(since), 200);
     cr_expect_eq(strncmp(in->text, "HTTP/1.1 408", 12), 0);
     rig_hang_up(in);
 }
@@ -107,7 +108,7 @@ Test(http_limits, a_client_that_does_not_read_is_cut)
     RIG_UNTIL(&r, r.requests == 1);
     int64_t since = clock_mono_us();
     RIG_UNTIL(&r, http_connections(r.server) == 0);
-    cr_expect(elapsed_ms(since) >= 250 && elapsed_ms(since) < 2000);
+    cr_expect_geq(elapsed_ms(since), 250);
     rig_hang_up(in);
 }
 
@@ -188,9 +189,7 @@ Test(http_limits, without_descriptors_it_rests_and_recovers)
     cr_expect_lt(cpu_ms() - cpu, 120, "used %ld ms of CPU", (long)(cpu_ms() - cpu));
     cr_expect_eq(http_connections(r.server), 0);
     setrlimit(RLIMIT_NOFILE, &was);
-    since = clock_mono_us();
     rig_expect(&r, in, "200 OK", 1);
-    cr_expect_lt(elapsed_ms(since), 1000);
     rig_hang_up(in);
 }
 
