@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "tests/support/api.h"
 #include "tests/support/forge.h"
@@ -144,6 +145,28 @@ Test(tokens, altered_claims_are_refused_even_with_the_real_key)
         free(claims);
     }
     printf("tokens: %zu altered claims\n", ARRAY_LEN(changes));
+    mint_close(&m);
+}
+
+/* Rightly signed and whole, only old: refused with its own code, so that clients refresh instead of asking again. */
+Test(tokens, expired_tokens_are_refused)
+{
+    struct mint m = mint_open();
+    time_t now = time(NULL);
+    static const int ages[] = { 120, 600, 86400 };
+    for (size_t i = 0; i < ARRAY_LEN(ages); i++) {
+        char *end = api_text("%lld", (long long)now - ages[i]);
+        char *start = api_text("%lld", (long long)now - ages[i] - 600);
+        char *exp = with_member(m.claims, "exp", end), *iat = with_member(exp, "iat", start);
+        char *nbf = with_member(iat, "nbf", start), *token = forge_es256(m.real, m.header, nbf);
+        struct answer *r = probe(token, PROBE);
+        cr_expect_eq(r->status, 401, "expired %d s ago: %d", ages[i], r->status);
+        cr_expect_str_eq(answer_code(r), "token_expired");
+        free(token);
+        free(nbf);
+        free(iat);
+        free(exp);
+    }
     mint_close(&m);
 }
 
