@@ -157,16 +157,26 @@ static void answer_cancelled(struct channel *c, uint64_t id)
     }
 }
 
+/* The first that waits. The last one makes room for what was read beyond the list: no socket will tell of that. */
+static struct channel_frame next_waiting(struct channel *c)
+{
+    struct channel_frame f = c->waiting[c->first++];
+    if (--c->count == 0) {
+        c->first = 0;
+        (void)split(c);
+    }
+    return f;
+}
+
 bool channel_take(struct channel *c, struct frame_request *out)
 {
     while (c->count > 0 && !c->broken) {
-        const struct channel_frame *f = &c->waiting[c->first++];
-        c->count--;
-        if (f->cancelled) {
-            answer_cancelled(c, f->id);
+        const struct channel_frame f = next_waiting(c);
+        if (f.cancelled) {
+            answer_cancelled(c, f.id);
             continue;
         }
-        if (frame_get_request((struct slice){ .p = c->in.data + f->at, .n = f->n }, out) != OK) {
+        if (frame_get_request((struct slice){ .p = c->in.data + f.at, .n = f.n }, out) != OK) {
             c->broken = "bad_request";
             return false;
         }

@@ -380,6 +380,21 @@ Test(slot, a_request_for_another_kind_is_refused)
     end(&f);
 }
 
+Test(slot, more_requests_than_a_channel_keeps_waiting_are_all_answered)
+{
+    enum { REQUESTS = 600 };
+    struct fixture f = begin();
+    for (uint64_t i = 0; i < REQUESTS; i++) {
+        struct frame_request r = request_of(&f.a, i, "/api/v1/me");
+        put(&f.peer, &r);
+    }
+    peer_send(&f.peer);
+    for (int i = 0; i < REQUESTS; i++) {
+        cr_assert_eq(peer_reply(&f.peer).status, 200);
+    }
+    end(&f);
+}
+
 /* ---- idempotency ---- */
 
 static char *key_count(struct fixture *f, const char *key)
