@@ -69,6 +69,9 @@ static void job_begin(struct serve *s, struct job *j, struct channel *from)
 static void job_reply(struct job *j, int64_t begun_us)
 {
     struct frame_reply *r = &j->call.reply;
+    if (j->from->broken) {
+        return;
+    }
     r->id = j->req.id;
     r->queue_us = begun_us > j->req.sent_us ? (uint32_t)(begun_us - j->req.sent_us) : 0;
     r->route = slice_of(j->call.route ? j->call.route->path : NULL);
@@ -95,6 +98,7 @@ static void write_channels(struct serve *s)
     }
 }
 
+/* A router that was not told sends the request to another slot: what follows runs only where this could be written. */
 static void started(struct job *j)
 {
     if (!method_is_safe(j->req.method)) {
@@ -171,7 +175,8 @@ static void run_batch(struct serve *s, int64_t now)
     }
     write_channels(s); /* STARTED must be out before anything changes */
     for (size_t i = 0; i < s->job_count; i++) {
-        s->jobs[i].queued = run_send(&s->jobs[i].call) == OK;
+        struct job *j = &s->jobs[i];
+        j->queued = !j->from->broken && run_send(&j->call) == OK;
     }
     db_flush(&s->db);
     for (size_t i = 0; i < s->job_count; i++) {
@@ -192,8 +197,10 @@ static void run_job_alone(struct serve *s, struct job *j, int64_t now)
     if (j->from->out.len) {
         channel_write(j->from);
     }
-    run_alone(&j->call, &s->db);
-    job_reply(j, now);
+    if (!j->from->broken) {
+        run_alone(&j->call, &s->db);
+        job_reply(j, now);
+    }
     job_end(j);
     db_settle(&s->db);
 }

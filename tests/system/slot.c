@@ -427,6 +427,36 @@ Test(slot, a_key_held_by_another_request_is_409)
     end(&f);
 }
 
+static bool was_stalled(void *arg)
+{
+    UNUSED(arg);
+    return stack_log_has("worker.log", "stalled");
+}
+
+/* The router would send it again: it never heard that the request was begun. */
+Test(slot, what_could_not_be_called_started_is_not_run)
+{
+    struct fixture f = begin();
+    char sql[200];
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO t_%s.client(id, given_name, notes)"
+             " SELECT gen_random_uuid(), 'Long', repeat('x', 4000) FROM generate_series(1, 60)",
+             f.a.code);
+    db_do(f.super, sql);
+    for (uint64_t i = 0; i < 10; i++) { /* 2 MB that nobody reads */
+        struct frame_request r = request_of(&f.a, i, "/api/v1/clients");
+        put(&f.peer, &r);
+    }
+    struct frame_request r = new_client(&f.a, 10, "unheard");
+    put(&f.peer, &r);
+    peer_send(&f.peer);
+    cr_assert(wait_until(was_stalled, NULL, WAIT_LONG_MS));
+    char *kept = key_count(&f, "unheard");
+    cr_assert_str_eq(kept, "0");
+    free(kept);
+    end(&f);
+}
+
 #define BOOKING                                                \
     "{\"client_id\":\"01a206d8-cb2d-735a-87bb-fb9fb348b56c\"," \
     "\"service_id\":\"01a206d8-cb2d-735a-87bb-fb9fb348b56c\"," \
