@@ -27,12 +27,14 @@ static int64_t elapsed_ms(int64_t since)
 }
 
 /* Sends one byte of text per turn, over and over, until the server closes. */
-/* Sends byte by byte until the server hangs up; true when it did so although bytes kept coming. */
+/* Sends a byte a millisecond at the most until the server hangs up; true when it did so although bytes kept coming. */
 static bool drip(struct rig_in *in, const char *text)
 {
     size_t i = 0;
+    int64_t since = clock_mono_us();
     RIG_UNTIL(&r, ({
-        if (i < strlen(text) && send(in->fd, text + i, 1, MSG_NOSIGNAL) == 1) {
+        if (i < strlen(text) && (size_t)elapsed_ms(since) > i &&
+            send(in->fd, text + i, 1, MSG_NOSIGNAL) == 1) {
             i++;
         }
         rig_poll(in);
