@@ -107,7 +107,7 @@ struct own {
     struct api api;
 };
 
-static struct own own_open(const char *name)
+static struct own own_open(const char *name, const char *router_setting)
 {
     char *dir = api_text("%s/run/%s", stack_env("GREMIO_STATE"), name);
     char *setting = api_text("slots_dir=%s", dir);
@@ -117,7 +117,8 @@ static struct own own_open(const char *name)
     o.worker = stack_start_worker((const char *const[]){ setting, "api_slots=1", "lock_timeout=50s",
                                                          "statement_timeout=55s", NULL });
     o.router = stack_start_router(
-        "router.conf", (const char *const[]){ setting, "request_timeout=60s", NULL }, &port);
+        "router.conf", (const char *const[]){ setting, router_setting, "queue_max=5", NULL },
+        &port);
     stack_use_port(port);
     api_close(&o.api);
     o.api = api_login(OWNER_A);
@@ -166,7 +167,7 @@ static void expect_answer(struct http_client *c, int status, const char *code)
 
 Test(dispatch, an_unsafe_request_is_never_sent_twice)
 {
-    struct own o = own_open("unsafe");
+    struct own o = own_open("unsafe", "request_timeout=60s");
     struct http_client c;
     struct hold h = hold_begin("practice-a", "client");
     const char *name = api_unique("Once");
@@ -181,7 +182,7 @@ Test(dispatch, an_unsafe_request_is_never_sent_twice)
 /* The supervisor waits between deaths, so the second attempt may take a moment. */
 Test(dispatch, a_request_that_killed_two_slots_is_refused)
 {
-    struct own o = own_open("poison");
+    struct own o = own_open("poison", "request_timeout=60s");
     struct http_client c;
     struct hold h = hold_begin("practice-a", "client");
     send_request(&c, &o, "GET /api/v1/clients", "");
@@ -215,7 +216,7 @@ Test(dispatch, a_request_that_killed_two_slots_is_refused)
 
 Test(dispatch, without_slots_the_answer_is_a_quick_503)
 {
-    struct own o = own_open("none");
+    struct own o = own_open("none", "request_timeout=60s");
     stack_stop(o.worker, SIGKILL);
     o.worker = 0;
     cr_expect(stack_wait_status(stack_port(), "/readyz", 503));
@@ -227,5 +228,97 @@ Test(dispatch, without_slots_the_answer_is_a_quick_503)
     cr_expect_eq(r->status, 503, "%d", r->status);
     cr_expect(answer_header(r, "retry-after") != NULL);
     cr_expect_eq(api_post(&o.api, "/api/v1/clients", "{\"given_name\":\"x\"}")->status, 503);
+    own_close(&o);
+}
+
+Test(dispatch, what_waits_too_long_gets_504)
+{
+    struct own o = own_open("late", "request_timeout=400ms");
+    struct hold h = hold_begin("practice-a", "client");
+    int64_t begin = wait_now_ms();
+    struct answer *r = api_get(&o.api, "/api/v1/clients");
+    int64_t took = wait_now_ms() - begin;
+    cr_expect_eq(r->status, 504, "%d", r->status);
+    cr_expect_str_eq(answer_code(r), "deadline_exceeded");
+    cr_expect(took >= 350, "after %lld ms", (long long)took);
+    hold_end(&h);
+    int64_t end = wait_now_ms() + WAIT_LONG_MS;
+    while (api_get(&o.api, "/api/v1/clients")->status != 200 && wait_now_ms() < end) {
+        wait_pause();
+    }
+    cr_expect_lt(wait_now_ms(), end, "the slot does not recover");
+    own_close(&o);
+}
+
+/* Reads the answer of each connection; how many have that status. */
+static size_t take_answers(struct http_client *all, size_t n, int status)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct http_response r;
+        cr_assert(http_client_read(&all[i], false, &r), "connection %zu has no answer", i);
+        found += r.status == status;
+        cr_expect(r.status != 503 || http_response_header(&r, "retry-after"));
+        http_response_free(&r);
+        http_client_close(&all[i]);
+    }
+    return found;
+}
+
+/* One slot stands still: what it and the queue hold waits, all others are refused at once and cost nothing. */
+Test(dispatch, beyond_the_queue_requests_are_shed)
+{
+    enum { FLOOD = 3000, ROOM_MAX = 64 };
+    static struct http_client burst[ROOM_MAX];
+    struct own o = own_open("shed", "request_timeout=60s");
+    struct hold h = hold_begin("practice-a", "client");
+    for (size_t i = 0; i < ROOM_MAX; i++) {
+        send_request(&burst[i], &o, "GET /api/v1/clients", "");
+    }
+    cr_assert(hold_wait_for(&h, 1));
+    /* Whoever is not answered by now waits in the slot or in the queue. */
+    pid_t process[2];
+    cr_assert_eq(stack_children(o.router, "", process, 2), 1);
+    long before = stack_rss_kb(process[0]);
+    int64_t begin = wait_now_ms(), slowest = 0;
+    size_t shed = 0;
+    for (int i = 0; i < FLOOD; i++) {
+        int64_t sent = wait_now_ms();
+        struct answer *r = api_get(&o.api, "/api/v1/clients");
+        int64_t took = wait_now_ms() - sent;
+        slowest = took > slowest ? took : slowest;
+        shed += r->status == 503 && strcmp(answer_code(r), "overloaded") == 0;
+        api_release();
+    }
+    long grown = stack_rss_kb(process[0]) - before;
+    printf("shedding: %zu of %d refused in %lld ms in all, slowest %lld ms, router grew %ld KiB\n",
+           shed, FLOOD, (long long)(wait_now_ms() - begin), (long long)slowest, grown);
+    cr_expect_eq(shed, FLOOD);
+    cr_expect_lt(grown, 16384, "the router grew by %ld KiB", grown);
+    hold_end(&h);
+    size_t good = take_answers(burst, ROOM_MAX, 200);
+    cr_expect(good >= 6 && good < ROOM_MAX, "%zu of %d were served", good, ROOM_MAX);
+    own_close(&o);
+}
+
+/* Clients that leave while their requests wait cost nothing and hurt nobody. */
+Test(dispatch, clients_that_leave_are_forgotten)
+{
+    enum { LEAVERS = 20 };
+    struct own o = own_open("leave", "request_timeout=60s");
+    struct hold h = hold_begin("practice-a", "client");
+    for (int i = 0; i < LEAVERS; i++) {
+        struct http_client c;
+        send_request(&c, &o, i % 2 ? "GET /api/v1/clients" : "POST /api/v1/clients",
+                     i % 2 ? "" : "{\"given_name\":\"Left\"}");
+        http_client_close(&c);
+    }
+    cr_expect_eq(api_get(&o.api, "/healthz")->status, 200);
+    hold_end(&h);
+    int64_t end = wait_now_ms() + WAIT_LONG_MS;
+    while (api_get(&o.api, "/api/v1/clients")->status != 200 && wait_now_ms() < end) {
+        wait_pause();
+    }
+    cr_expect_lt(wait_now_ms(), end, "the slot does not recover");
     own_close(&o);
 }
