@@ -11,14 +11,17 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/problem.h"
-#include "router/http_priv.h"
+#include "router/http_conn.h"
+#include "router/http_exchange.h"
+#include "router/http_life.h"
+#include "router/http_peer.h"
+#include "router/http_timer.h"
+#include "router/http_write.h"
 
 #define FD_RESERVE      64   /* descriptors left for slots, database, logs, files */
 #define RESUME_AFTER_MS 100  /* out of descriptors: how long nothing is accepted */
 #define DRAIN_FIRST_MS  1000 /* draining: a new connection's time to send its request */
 #define BACKLOG_MAX     4096
-#define DOC_KEEP        (64u << 10)
 
 static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *address,
                       int len, void *arg)
@@ -127,9 +130,9 @@ void http_accept_body(struct exchange *x, uint64_t max)
     if (x->has_body) {
         exchange_set_state(x, X_BODY);
     }
-    http_conn_phase(c, HTTP_BODY);
+    http_life_phase(c, HTTP_BODY);
     if (!c->pumping) {
-        http_conn_pump_later(c);
+        http_life_wake(c);
     }
 }
 
@@ -140,17 +143,8 @@ void http_reply(struct exchange *x, const struct http_answer *a)
 
 void http_problem(struct exchange *x, enum err e, const char *detail_es, const char *detail_en)
 {
-    struct http_server *s = ((struct http_exchange *)(void *)x)->server;
-    const struct err_info *info = err_info(e);
-    struct problem p = { .err = e, .detail = { [LANG_ES] = detail_es, [LANG_EN] = detail_en } };
-    sbuf_reset(&s->doc, DOC_KEEP);
-    problem_write(&s->doc, &p, x->lang, slice_of(x->request_id));
-    strncpy(x->code, info->code, sizeof(x->code) - 1);
-    struct http_answer a = { .status = info->status,
-                             .content_type = SLICE("application/problem+json"),
-                             .body = sbuf_slice(&s->doc),
-                             .retry_after = info->retryable ? 1 : 0 };
-    http_reply(x, &a);
+    http_write_problem((struct http_exchange *)(void *)x, e,
+                       (const char *const[2]){ [LANG_ES] = detail_es, [LANG_EN] = detail_en });
 }
 
 void http_drop(struct exchange *x)
@@ -159,7 +153,7 @@ void http_drop(struct exchange *x)
     struct http_conn *c = x->conn;
     if (c != NULL) { /* no answer will come: the client learns it by the close */
         c->hx = NULL;
-        http_conn_kill(c);
+        http_life_kill(c);
     }
     http_exchange_end(hx, HTTP_STATUS_GONE, 0);
 }
@@ -202,7 +196,7 @@ void http_drain(struct http_server *s)
     for (struct http_conn *c = LIST_FIRST(&s->conns); c != NULL; c = next) {
         next = LIST_NEXT(c, link);
         if (is_idle(c)) {
-            http_conn_kill(c);
+            http_life_kill(c);
         } else if (c->phase == HTTP_IDLE || c->phase == HTTP_HANDSHAKE) {
             c->deadline_us = clock_mono_us() +
                              DRAIN_FIRST_MS * 1000; /* its request is on the way */
@@ -213,15 +207,6 @@ void http_drain(struct http_server *s)
 size_t http_connections(const struct http_server *s)
 {
     return s->conn_count;
-}
-
-void http_maybe_free(struct http_server *s)
-{
-    if (s->freed && s->live == 0) {
-        sbuf_fini(&s->out);
-        sbuf_fini(&s->doc);
-        free(s);
-    }
 }
 
 static void free_event(struct event *e)
@@ -241,18 +226,10 @@ void http_free(struct http_server *s)
         s->listener = NULL;
     }
     while (!LIST_EMPTY(&s->conns)) {
-        http_conn_kill(LIST_FIRST(&s->conns));
+        http_life_kill(LIST_FIRST(&s->conns));
     }
     free_event(s->tick);
     free_event(s->resume);
     SSL_CTX_free(s->tls);
-    while (s->spare != NULL) {
-        struct http_exchange *hx = s->spare;
-        s->spare = hx->next;
-        arena_fini(&hx->x.arena);
-        sbuf_fini(&hx->body);
-        free(hx);
-    }
-    s->freed = true;
-    http_maybe_free(s);
+    http_exchange_last(s);
 }

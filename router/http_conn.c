@@ -1,85 +1,16 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* One connection: from bytes to exchanges, in order and one at a time. While an exchange is being handled nothing is
  * parsed; what the client sends meanwhile stays in a bounded buffer and then in the kernel's. */
-#include <errno.h>
+#include "router/http_conn.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "router/http_priv.h"
-
-static int64_t from_now(int64_t ms)
-{
-    return clock_mono_us() + ms * 1000;
-}
-
-void http_conn_phase(struct http_conn *c, enum http_phase next)
-{
-    const struct http_limits *l = c->server->limits;
-    c->phase = next;
-    switch (next) {
-    case HTTP_HANDSHAKE:
-    case HTTP_HEAD:
-        c->deadline_us = from_now(l->header_timeout);
-        break;
-    case HTTP_IDLE:
-        c->deadline_us = from_now(l->idle_timeout);
-        break;
-    case HTTP_BODY:
-        c->deadline_us = from_now(l->body_timeout);
-        break;
-    case HTTP_LINGER:
-        c->deadline_us = from_now(HTTP_LINGER_MS);
-        break;
-    case HTTP_DECIDE:
-    case HTTP_BUSY:
-    case HTTP_CLOSING: /* ended by flow's deadline or the write stall */
-    case HTTP_DEAD:
-        c->deadline_us = 0;
-        break;
-    }
-}
-
-static void conn_free(struct http_conn *c)
-{
-    struct http_server *s = c->server;
-    LIST_REMOVE(c, link);
-    if (--s->conn_count == 0) {
-        event_del(s->tick);
-    }
-    http_peer_leave(s, c->peer);
-    bufferevent_free(c->bev);
-    free(c);
-}
-
-/* Whoever holds the exchange learns that the client is gone; one that http itself still holds just ends. */
-static void let_go(struct http_conn *c)
-{
-    struct http_exchange *hx = c->hx;
-    struct http_server *s = c->server;
-    c->hx = NULL;
-    if (hx == NULL) {
-        return;
-    }
-    hx->x.conn = NULL;
-    if (c->phase == HTTP_BUSY || c->phase == HTTP_DECIDE) {
-        s->cb.on_gone(&hx->x, s->cb.arg);
-    } else {
-        http_exchange_end(hx, HTTP_STATUS_GONE, 0);
-    }
-}
-
-void http_conn_kill(struct http_conn *c)
-{
-    if (c->phase == HTTP_DEAD) {
-        return;
-    }
-    let_go(c);
-    http_conn_phase(c, HTTP_DEAD);
-    if (!c->pumping) {
-        conn_free(c);
-    }
-}
+#include "router/http_exchange.h"
+#include "router/http_life.h"
+#include "router/http_peer.h"
+#include "router/http_write.h"
 
 /* An exchange for a head that is refused or never came whole, with what was read of it. */
 static enum err take_partial(struct http_conn *c)
@@ -93,11 +24,11 @@ void http_conn_refuse(struct http_conn *c, enum err e)
 {
     enum err taken = c->hx == NULL ? take_partial(c) : OK;
     if (c->hx == NULL) {
-        http_conn_kill(c);
+        http_life_kill(c);
         return;
     }
     c->hx->x.close_after = true;
-    http_problem(&c->hx->x, taken == OK ? e : taken, NULL, NULL);
+    http_write_problem(c->hx, taken == OK ? e : taken, (const char *const[2]){ NULL, NULL });
 }
 
 /* The head is whole and lies at the front of in. True: go on pumping. */
@@ -106,7 +37,7 @@ static bool take_head(struct http_conn *c, struct evbuffer *in, const char *head
     struct http_server *s = c->server;
     struct http_exchange *hx = http_exchange_take(c);
     if (hx == NULL) {
-        http_conn_kill(c);
+        http_life_kill(c);
         return false;
     }
     enum err e = http_exchange_fill(hx, head, true);
@@ -117,7 +48,7 @@ static bool take_head(struct http_conn *c, struct evbuffer *in, const char *head
         return false;
     }
     c->body_begun = false;
-    http_conn_phase(c, HTTP_DECIDE);
+    http_life_phase(c, HTTP_DECIDE);
     s->cb.on_head(&hx->x, s->cb.arg);
     return true;
 }
@@ -132,7 +63,7 @@ static bool read_head(struct http_conn *c)
     if (c->phase == HTTP_IDLE) {
         c->start_us = clock_mono_us();
         http1_head_init(&c->head);
-        http_conn_phase(c, HTTP_HEAD);
+        http_life_phase(c, HTTP_HEAD);
     }
     const struct http_limits *l = c->server->limits;
     struct http1_limits bounds = { .line_max = (size_t)l->request_line_max,
@@ -140,7 +71,7 @@ static bool read_head(struct http_conn *c)
                                    .fields_max = (size_t)l->header_fields_max };
     const char *head = (const char *)evbuffer_pullup(in, -1);
     if (head == NULL) {
-        http_conn_kill(c);
+        http_life_kill(c);
         return false;
     }
     enum err e = http1_head_read(&c->head, (struct slice){ head, n }, &bounds);
@@ -227,7 +158,7 @@ static bool read_body(struct http_conn *c)
     }
     x->body = sbuf_slice(&c->hx->body);
     exchange_set_state(x, X_READY);
-    http_conn_phase(c, HTTP_BUSY);
+    http_life_phase(c, HTTP_BUSY);
     s->cb.on_request(x, s->cb.arg);
     return true;
 }
@@ -252,7 +183,7 @@ static bool advance(struct http_conn *c)
     return false;
 }
 
-void http_conn_pump(struct http_conn *c)
+static void pump(struct http_conn *c)
 {
     if (c->pumping) {
         return;
@@ -262,16 +193,11 @@ void http_conn_pump(struct http_conn *c)
     }
     c->pumping = false;
     if (c->phase == HTTP_DEAD) {
-        conn_free(c);
+        http_life_free(c);
     } else if (c->phase == HTTP_CLOSING &&
                evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
         http_write_linger(c);
     }
-}
-
-void http_conn_pump_later(struct http_conn *c)
-{
-    bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
 /* What comes after the end is thrown away, up to a bound. */
@@ -282,7 +208,7 @@ static void discard(struct http_conn *c)
     evbuffer_drain(in, n);
     c->lingered += n;
     if (c->lingered > HTTP_LINGER_BYTES) {
-        http_conn_kill(c);
+        http_life_kill(c);
     }
 }
 
@@ -293,7 +219,7 @@ static void on_read(struct bufferevent *bev, void *arg)
     if (c->phase == HTTP_CLOSING || c->phase == HTTP_LINGER) {
         discard(c);
     } else {
-        http_conn_pump(c);
+        pump(c);
     }
 }
 
@@ -303,7 +229,7 @@ static void on_written(struct bufferevent *bev, void *arg)
     if (c->phase == HTTP_CLOSING) {
         http_write_linger(c);
     } else if (c->phase == HTTP_IDLE && evbuffer_get_length(bufferevent_get_input(bev)) > 0) {
-        http_conn_pump(c);
+        pump(c);
     }
 }
 
@@ -311,16 +237,16 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct http_conn *c = arg;
     if (what & BEV_EVENT_CONNECTED) {
-        http_conn_phase(c, HTTP_IDLE);
+        http_life_phase(c, HTTP_IDLE);
         return;
     }
     bool unsent = evbuffer_get_length(bufferevent_get_output(bev)) > 0;
     if ((what & BEV_EVENT_EOF) && unsent && c->hx == NULL) {
         c->eof = true; /* only its sending is over: it may still read what it asked for */
-        http_conn_phase(c, HTTP_CLOSING);
+        http_life_phase(c, HTTP_CLOSING);
         return;
     }
-    http_conn_kill(c);
+    http_life_kill(c);
 }
 
 static struct bufferevent *make_bufferevent(struct http_server *s, int fd)
@@ -353,7 +279,7 @@ static void start(struct http_conn *c, const struct sockaddr *address)
         struct timeval tick = { .tv_usec = HTTP_TICK_MS * 1000 };
         event_add(s->tick, &tick);
     }
-    http_conn_phase(c, c->tls ? HTTP_HANDSHAKE : HTTP_IDLE);
+    http_life_phase(c, c->tls ? HTTP_HANDSHAKE : HTTP_IDLE);
     bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
     bufferevent_setwatermark(
         c->bev, EV_READ, 0, (size_t)(l->request_line_max + l->header_bytes_max) + HTTP_INPUT_SLACK);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Exchanges: a pool of them, and how a parsed head becomes one. All their slices point into their own arena, so an
  * exchange may outlive its connection. */
+#include "router/http_exchange.h"
+
 #include <stdlib.h>
 
 #include "common/clock.h"
 #include "common/str.h"
 #include "common/uuid.h"
-#include "router/http_priv.h"
 
 /* Everything but the arena, whose block is kept, starts from zero. */
 static void reset(struct http_exchange *hx)
@@ -42,6 +43,15 @@ struct http_exchange *http_exchange_take(struct http_conn *c)
     return hx;
 }
 
+static void maybe_free(struct http_server *s)
+{
+    if (s->freed && s->live == 0) {
+        sbuf_fini(&s->out);
+        sbuf_fini(&s->doc);
+        free(s);
+    }
+}
+
 static void give(struct http_exchange *hx)
 {
     struct http_server *s = hx->server;
@@ -50,7 +60,7 @@ static void give(struct http_exchange *hx)
         arena_fini(&hx->x.arena);
         sbuf_fini(&hx->body);
         free(hx);
-        http_maybe_free(s);
+        maybe_free(s);
         return;
     }
     arena_reset(&hx->x.arena);
@@ -71,6 +81,19 @@ void http_exchange_end(struct http_exchange *hx, int status, size_t bytes)
         s->cb.on_end(&hx->x, status, bytes, s->cb.arg);
     }
     give(hx);
+}
+
+void http_exchange_last(struct http_server *s)
+{
+    while (s->spare != NULL) {
+        struct http_exchange *hx = s->spare;
+        s->spare = hx->next;
+        arena_fini(&hx->x.arena);
+        sbuf_fini(&hx->body);
+        free(hx);
+    }
+    s->freed = true;
+    maybe_free(s);
 }
 
 /* The client's id when it is harmless in logs and fields, else one of ours. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* How many connections each address has open. The table holds only addresses that have one, so the cap on connections
  * bounds it. */
+#include "router/http_peer.h"
+
 #include <netinet/in.h>
 #include <stdlib.h>
 
 #include "common/str.h"
-#include "router/http_priv.h"
 
 /* One IPv4 address; one /64 of IPv6, since a single host owns that much. */
 static void make_key(const struct sockaddr *address, uint8_t key[16])

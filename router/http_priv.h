@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* What the files of http share: the server, its connections, the pool of exchanges. Nobody else includes this.
- * A connection moves between phases in http_conn_phase only; it holds at most one exchange at a time. */
+/* The data that the files of http share: the server, its connections, the pool of exchanges. Nobody else includes this.
+ * Upwards they are http_peer and http_exchange (ground), http_life (phases and ends), http_write (answers), http_conn
+ * (reading), http_timer (deadlines), http (listening). A connection holds at most one exchange at a time. */
 #ifndef GREMIO_HTTP_PRIV_H
 #define GREMIO_HTTP_PRIV_H
 
@@ -12,8 +13,8 @@
 #include <openssl/ssl.h>
 #include <sys/queue.h>
 
-#include "router/http.h"
 #include "router/http1.h"
+#include "router/http_types.h"
 
 #define HTTP_TICK_MS      100         /* grain of every deadline */
 #define HTTP_LINGER_MS    2000        /* a closing connection reads on this long at the most */
@@ -100,48 +101,5 @@ struct http_server {
     struct sbuf out, doc;
     struct http_peer *peers[HTTP_PEER_BUCKETS];
 };
-
-/* http.c */
-/* Frees the server's own memory once http_free was called and no exchange is left. */
-void http_maybe_free(struct http_server *s);
-
-/* http_peer.c: counts one more connection of the address; NULL when it has max already or memory is short. */
-struct http_peer *http_peer_enter(struct http_server *s, const struct sockaddr *address,
-                                  int64_t max);
-void http_peer_leave(struct http_server *s, struct http_peer *peer);
-/* The address without port as text. */
-void http_peer_text(const struct sockaddr *address, char out[INET6_ADDRSTRLEN]);
-
-/* http_exchange.c: one from the pool for the connection's present request; NULL when out of memory. */
-struct http_exchange *http_exchange_take(struct http_conn *c);
-/* Copies the head (its first c->head.line bytes at head) into the arena and points the fields into it. whole: the
- * head was accepted. E_BAD_REQUEST for what only shows after decoding. */
-MUST_USE enum err http_exchange_fill(struct http_exchange *hx, const char *head, bool whole);
-/* The last word (on_end), then back to the pool. */
-void http_exchange_end(struct http_exchange *hx, int status, size_t bytes);
-
-/* http_conn.c: takes over fd and peer; closes both on failure. */
-void http_conn_new(struct http_server *s, int fd, const struct sockaddr *address,
-                   struct http_peer *peer);
-/* Handles whatever has arrived, request after request. */
-void http_conn_pump(struct http_conn *c);
-/* The same, later, from the event loop. */
-void http_conn_pump_later(struct http_conn *c);
-/* The only way from phase to phase; sets the phase's deadline. Not for HTTP_DEAD. */
-void http_conn_phase(struct http_conn *c, enum http_phase next);
-/* Answers the present request with a problem and closes. */
-void http_conn_refuse(struct http_conn *c, enum err e);
-/* Ends the connection at once; a held exchange is told (on_gone) or ended. */
-void http_conn_kill(struct http_conn *c);
-
-/* http_write.c: sends the answer and ends the exchange. */
-void http_write_answer(struct http_exchange *hx, const struct http_answer *a);
-/* Every answer is out: shuts our side and throws away what still comes. */
-void http_write_linger(struct http_conn *c);
-/* 503 on a bare socket over the cap, then closes it. */
-void http_write_overload(struct http_server *s, int fd);
-
-/* http_timer.c: looks at every connection once. */
-void http_timer_tick(struct http_server *s);
 
 #endif

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Every deadline of every connection, in one walk ten times a second: cheaper than a timer that is moved with every
  * request, and no byte that arrives can push a deadline back. */
+#include "router/http_timer.h"
+
 #include "common/clock.h"
-#include "router/http_priv.h"
+#include "router/http_conn.h"
+#include "router/http_life.h"
 
 /* Has output made no progress for write_timeout? */
 static bool stalled(struct http_conn *c, int64_t now)
@@ -37,11 +40,11 @@ static void expire(struct http_conn *c)
         if (c->queued) {
             return; /* the last answers are still being read */
         }
-        http_conn_kill(c);
+        http_life_kill(c);
         return;
     case HTTP_HANDSHAKE:
     case HTTP_LINGER:
-        http_conn_kill(c);
+        http_life_kill(c);
         return;
     case HTTP_DECIDE:
     case HTTP_BUSY:
@@ -54,7 +57,7 @@ static void expire(struct http_conn *c)
 static void look_at(struct http_conn *c, int64_t now)
 {
     if (c->queued && stalled(c, now)) {
-        http_conn_kill(c);
+        http_life_kill(c);
     } else if ((c->deadline_us != 0 && now >= c->deadline_us) ||
                (c->phase == HTTP_BODY && too_slow(c, now))) {
         expire(c);

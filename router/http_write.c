@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Answers on their way out. A plain connection with nothing queued is written to directly, head and body in one call and
  * without a copy; what the socket does not take, and everything over TLS, goes through the bufferevent. */
+#include "router/http_write.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
@@ -10,7 +12,8 @@
 #include "common/log.h"
 #include "common/problem.h"
 #include "common/uuid.h"
-#include "router/http_priv.h"
+#include "router/http_exchange.h"
+#include "router/http_life.h"
 #include "router/reply.h"
 
 #define OUT_KEEP (64u << 10)
@@ -84,7 +87,7 @@ static void carry_on(struct http_conn *c)
             http_write_linger(c);
         }
     } else if (input_waiting(c) > 0) {
-        http_conn_pump_later(c);
+        http_life_wake(c);
     }
 }
 
@@ -107,20 +110,36 @@ void http_write_answer(struct http_exchange *hx, const struct http_answer *a)
     struct slice body = bodyless ? (struct slice){ 0 } : a->body;
     bool sent = !sbuf_failed(&s->out) && send_parts(c, head, body, close);
     c->hx = NULL;
-    http_conn_phase(c, close ? HTTP_CLOSING : HTTP_IDLE);
+    http_life_phase(c, close ? HTTP_CLOSING : HTTP_IDLE);
     http_exchange_end(hx, a->status, head.n + body.n);
     if (!sent) {
-        http_conn_kill(c);
+        http_life_kill(c);
         return;
     }
     carry_on(c);
+}
+
+void http_write_problem(struct http_exchange *hx, enum err e, const char *const detail[2])
+{
+    struct http_server *s = hx->server;
+    const struct err_info *info = err_info(e);
+    struct problem p = { .err = e,
+                         .detail = { [LANG_ES] = detail[LANG_ES], [LANG_EN] = detail[LANG_EN] } };
+    sbuf_reset(&s->doc, OUT_KEEP);
+    problem_write(&s->doc, &p, hx->x.lang, slice_of(hx->x.request_id));
+    strncpy(hx->x.code, info->code, sizeof(hx->x.code) - 1);
+    struct http_answer a = { .status = info->status,
+                             .content_type = SLICE("application/problem+json"),
+                             .body = sbuf_slice(&s->doc),
+                             .retry_after = info->retryable ? 1 : 0 };
+    http_write_answer(hx, &a);
 }
 
 void http_write_linger(struct http_conn *c)
 {
     int fd = bufferevent_getfd(c->bev);
     if (c->eof) {
-        http_conn_kill(c);
+        http_life_kill(c);
         return;
     }
     if (c->tls) {
@@ -129,7 +148,7 @@ void http_write_linger(struct http_conn *c)
     }
     shutdown(fd, SHUT_WR);
     evbuffer_drain(bufferevent_get_input(c->bev), input_waiting(c));
-    http_conn_phase(c, HTTP_LINGER);
+    http_life_phase(c, HTTP_LINGER);
 }
 
 /* Reading what has come keeps the close from being a reset that would take the answer with it. */

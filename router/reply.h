@@ -5,7 +5,7 @@
 #define GREMIO_REPLY_H
 
 #include "common/sbuf.h"
-#include "router/http.h"
+#include "router/http_types.h"
 
 /* What the connection adds to the answer. */
 struct reply_frame {
