@@ -3,7 +3,7 @@
 #ifndef GREMIO_HTTP_CONN_H
 #define GREMIO_HTTP_CONN_H
 
-#include "router/http_priv.h"
+#include "router/http_parts.h"
 
 /* Takes over fd and peer; closes both on failure. */
 void http_conn_new(struct http_server *s, int fd, const struct sockaddr *address,

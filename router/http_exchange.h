@@ -3,7 +3,7 @@
 #ifndef GREMIO_HTTP_EXCHANGE_H
 #define GREMIO_HTTP_EXCHANGE_H
 
-#include "router/http_priv.h"
+#include "router/http_parts.h"
 
 /* One from the pool for the connection's present request; NULL when out of memory. */
 struct http_exchange *http_exchange_take(struct http_conn *c);

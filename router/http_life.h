@@ -3,7 +3,7 @@
 #ifndef GREMIO_HTTP_LIFE_H
 #define GREMIO_HTTP_LIFE_H
 
-#include "router/http_priv.h"
+#include "router/http_parts.h"
 
 /* The only way from phase to phase; sets the phase's deadline. Not for HTTP_DEAD. */
 void http_life_phase(struct http_conn *c, enum http_phase next);

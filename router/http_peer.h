@@ -3,7 +3,7 @@
 #ifndef GREMIO_HTTP_PEER_H
 #define GREMIO_HTTP_PEER_H
 
-#include "router/http_priv.h"
+#include "router/http_parts.h"
 
 /* Counts one more connection of the address; NULL when it has max already or memory is short. */
 struct http_peer *http_peer_enter(struct http_server *s, const struct sockaddr *address,

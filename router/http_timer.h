@@ -3,7 +3,7 @@
 #ifndef GREMIO_HTTP_TIMER_H
 #define GREMIO_HTTP_TIMER_H
 
-#include "router/http_priv.h"
+#include "router/http_parts.h"
 
 /* Looks at every connection once. */
 void http_timer_tick(struct http_server *s);

@@ -3,7 +3,7 @@
 #ifndef GREMIO_HTTP_WRITE_H
 #define GREMIO_HTTP_WRITE_H
 
-#include "router/http_priv.h"
+#include "router/http_parts.h"
 
 /* Sends the answer and ends the exchange; works also when the client is gone. */
 void http_write_answer(struct http_exchange *hx, const struct http_answer *a);

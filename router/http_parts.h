@@ -2,8 +2,8 @@
 /* The data that the files of http share: the server, its connections, the pool of exchanges. Nobody else includes this.
  * Upwards they are http_peer and http_exchange (ground), http_life (phases and ends), http_write (answers), http_conn
  * (reading), http_timer (deadlines), http (listening). A connection holds at most one exchange at a time. */
-#ifndef GREMIO_HTTP_PRIV_H
-#define GREMIO_HTTP_PRIV_H
+#ifndef GREMIO_HTTP_PARTS_H
+#define GREMIO_HTTP_PARTS_H
 
 #include <arpa/inet.h>
 #include <event2/buffer.h>
