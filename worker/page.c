@@ -9,7 +9,8 @@
 #include "common/str.h"
 #include "worker/stmt.h"
 
-#define CURSOR_KEY_MAX 2048 /* bytes of a key's text: two names of 200 characters fit */
+/* Bytes of a key's text: a name of 201 characters, each of which folds into three of four bytes, is 2,412. */
+#define CURSOR_KEY_MAX 2560
 #define CURSOR_VERSION 1
 
 static char *sort_words(const struct sort *sorts)

@@ -122,6 +122,18 @@ Test(page, any_broken_byte_is_refused_or_harmless)
     }
 }
 
+Test(page, the_longest_name_a_client_can_have_fits)
+{
+    char name[201 * 12 + 1];
+    const char *key, *back;
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    struct slice c = cursor_of(&by_name, name);
+    cr_assert_lt(c.n, 4096, "T_CURSOR takes no more");
+    cr_assert_eq(page_decode(&by_name, c, &arena, &key, &back), OK);
+    cr_assert_str_eq(key, name);
+}
+
 Test(page, a_key_too_long_for_a_cursor_is_an_error_not_a_short_list)
 {
     char key[3000];
