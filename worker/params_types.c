@@ -38,7 +38,8 @@ FAULT(not_choice, "invalid_choice", "No es uno de los valores permitidos",
       "It is not one of the allowed values");
 FAULT(no_memory, "too_long", "La petición es demasiado grande", "The request is too large");
 
-#define INT_SAFE (INT64_C(9007199254740991)) /* what JSON can carry: 2^53 - 1 */
+#define INT_SAFE   (INT64_C(9007199254740991)) /* what JSON can carry: 2^53 - 1 */
+#define OFFSET_END (16 * 60)                   /* minutes */
 
 void params_bounds(const struct param *row, int64_t *min, int64_t *max)
 {
@@ -195,12 +196,14 @@ static const struct params_fault *check_date(struct slice s, struct arena *arena
     return keep(s, arena, out);
 }
 
+/* PostgreSQL takes offsets of less than 16 hours; no clock on earth shows more than 14. */
 static const struct params_fault *check_time(struct slice s, struct arena *arena, struct value *out)
 {
     int64_t us;
     bool has_offset;
     int offset;
-    if (clock_parse(s, &us, &has_offset, &offset) != OK) {
+    if (clock_parse(s, &us, &has_offset, &offset) != OK || offset <= -OFFSET_END ||
+        offset >= OFFSET_END) {
         return &not_time;
     }
     return keep(s, arena, out);
