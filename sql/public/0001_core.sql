@@ -155,6 +155,8 @@ BEGIN
   WHERE 't_' || t.code = pg_catalog.current_setting('role') AND m.tenant_id = t.id AND m.staff_id = staff
     AND (m.role <> new_role OR (m.revoked_at IS NULL) <> works_here)
   RETURNING m.account_id, m.tenant_id INTO account, practice;
+  -- A login that is opening a session holds the account's key: its session is seen below, or it sees what was done here.
+  PERFORM FROM public.account a WHERE a.id = account FOR UPDATE;
   UPDATE public.session s SET revoked_at = pg_catalog.now(), revoke_reason = 'membership'
   WHERE s.account_id = account AND s.tenant_id = practice AND s.revoked_at IS NULL;
   RETURN account IS NOT NULL;

@@ -2,12 +2,16 @@
 /* Many people want the same time at the same moment: exactly one gets it, everybody else a clear 409, nobody an
  * error; and what the database holds afterwards agrees with what was answered. */
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/support/api.h"
 #include "tests/support/db.h"
+#include "tests/support/stack.h"
 #include "tests/support/volley.h"
+#include "tests/support/wait.h"
 
 #define CLIENTS 200
 #define ROUNDS  5
@@ -271,5 +275,77 @@ Test(race, one_key_has_one_effect, .timeout = 120)
         cr_expect_eq(first_hand, 1, "%zu answers claim to be the first", first_hand);
     }
     cr_expect_eq(taken(r, r->staff), KEYS);
+    race_close(r);
+}
+
+/* ---- logins against the end of a membership ---- */
+
+struct late_login {
+    pthread_t thread;
+    const char *email;
+    int status;
+    atomic_bool done;
+};
+
+static void *log_in(void *arg)
+{
+    struct late_login *l = arg;
+    struct api a = api_try_login(l->email, stack_password(), &l->status);
+    api_close(&a);
+    api_release();
+    l->done = true;
+    return NULL;
+}
+
+struct late_watch {
+    struct late_login *login;
+    PGconn *db;
+};
+
+static bool waits_or_is_done(void *arg)
+{
+    struct late_watch *w = arg;
+    return w->login->done ||
+           db_number(w->db,
+                     "SELECT count(*) FROM pg_stat_activity"
+                     " WHERE usename = 'gremio_auth' AND wait_event_type = 'Lock'",
+                     NULL) > 0;
+}
+
+/* Somebody who works in practice a and has owner a's password. */
+static void make_member(struct race *r, const char *email)
+{
+    db_do(r->db, api_text("INSERT INTO public.account(id, email, password_hash)"
+                          " SELECT gen_random_uuid(), '%s', password_hash FROM public.account"
+                          " WHERE email = '" OWNER_A "'",
+                          email));
+    db_do(r->db, api_text("INSERT INTO public.membership(account_id, tenant_id, staff_id, role)"
+                          " SELECT a.id, t.id, '%s', 'staff' FROM public.account a, public.tenant t"
+                          " WHERE a.email = '%s' AND t.slug = 'practice-a'",
+                          r->staff, email));
+}
+
+Test(race, a_login_sees_the_membership_that_ends_meanwhile)
+{
+    struct race *r = race_open(1);
+    char *code = db_code(r->db, "practice-a");
+    struct late_login l = { .email = api_text("%s@example.com", r->staff) };
+    struct late_watch w = { &l, db_super() };
+    make_member(r, l.email);
+    db_do(r->db, "BEGIN");
+    db_do(r->db, api_text("SET LOCAL ROLE t_%s", code));
+    db_do(r->db, api_text("SELECT ext.member_changed('%s', 'staff', false)", r->staff));
+    cr_assert_eq(pthread_create(&l.thread, NULL, log_in, &l), 0);
+    cr_assert(wait_until(waits_or_is_done, &w, WAIT_LONG_MS));
+    db_do(r->db, "COMMIT");
+    pthread_join(l.thread, NULL);
+    cr_expect_eq(l.status, 403, "%d", l.status);
+    cr_expect_eq(db_number(r->db,
+                           "SELECT count(*) FROM public.session s JOIN public.account a"
+                           " ON a.id = s.account_id WHERE a.email = $1 AND s.revoked_at IS NULL",
+                           l.email, NULL),
+                 0);
+    PQfinish(w.db);
+    free(code);
     race_close(r);
 }

@@ -99,6 +99,13 @@ static const struct stmt auth_open = {
     " RETURNING " ACTIVE_KEY,
 };
 
+/* Asked once the session is there: role and membership may have changed while the password was checked. */
+static const struct stmt auth_standing = {
+    "standing",
+    "SELECT m.account_id, m.tenant_id, m.staff_id, m.role, m.epoch FROM public.membership m"
+    " WHERE m.account_id = :account AND m.tenant_id = :practice AND m.revoked_at IS NULL",
+};
+
 static const struct stmt auth_secret = {
     "secret",
     "SELECT private_sealed FROM public.signing_secret WHERE kid = :kid",
@@ -129,8 +136,9 @@ static const struct stmt auth_revoke = {
     "UPDATE public.session SET revoked_at = now(), revoke_reason = 'reuse' WHERE id = :session",
 };
 
-static const struct stmt *const auth_login_stmts[] = { &auth_account, &auth_rehash, &auth_open,
-                                                       &auth_secret, NULL };
+static const struct stmt *const auth_login_stmts[] = {
+    &auth_account, &auth_rehash, &auth_open, &auth_standing, &auth_secret, NULL,
+};
 static const struct stmt *const auth_refresh_stmts[] = { &auth_session, &auth_rotate, &auth_revoke,
                                                          &auth_secret, NULL };
 
@@ -277,11 +285,16 @@ static enum err refuse_choice(struct call *c, const PGresult *rows)
     return call_refuse(c, E_TENANT_CHOICE, NULL, NULL);
 }
 
+static enum err refuse_stranger(struct call *c)
+{
+    return call_refuse(c, E_FORBIDDEN, "La cuenta no pertenece a esa práctica o a ninguna",
+                       "The account does not belong to that practice, or to any");
+}
+
 static enum err choose_practice(struct call *c, const PGresult *rows)
 {
     if (!call_cell(rows, 0, "tenant_id")) {
-        return call_refuse(c, E_FORBIDDEN, "La cuenta no pertenece a esa práctica o a ninguna",
-                           "The account does not belong to that practice, or to any");
+        return refuse_stranger(c);
     }
     if (PQntuples(rows) > 1) {
         return refuse_choice(c, rows);
@@ -334,6 +347,11 @@ static enum err auth_login(struct call *c)
     TRY(choose_practice(c, rows));
     TRY(take_grant(rows, &grant));
     TRY(open_session(c, &grant));
+    TRY(call_query(c, &auth_standing, &rows));
+    if (PQntuples(rows) == 0) {
+        return refuse_stranger(c);
+    }
+    TRY(take_grant(rows, &grant));
     return auth_answer(c, &grant);
 }
 
