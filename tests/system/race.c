@@ -278,6 +278,22 @@ Test(race, one_key_has_one_effect, .timeout = 120)
     race_close(r);
 }
 
+/* The locks another practice would hold for the same ids. */
+Test(race, a_booking_waits_for_no_other_practice)
+{
+    struct race *r = race_open(1);
+    db_do(r->db, "BEGIN");
+    db_do(r->db, api_text("SELECT pg_advisory_xact_lock(hashtextextended(x || '%s', 0))"
+                          " FROM (SELECT '' AS x UNION ALL SELECT id::text FROM public.tenant"
+                          " WHERE slug = 'practice-b') other",
+                          r->staff));
+    struct answer *a = api_book(&r->owner, r->clients[0], r->service, r->staff,
+                                api_text("%sT10:00", api_day(30)));
+    db_do(r->db, "COMMIT");
+    cr_expect_eq(a->status, 201, "%s", a->http.body);
+    race_close(r);
+}
+
 /* ---- logins against the end of a membership ---- */
 
 struct late_login {

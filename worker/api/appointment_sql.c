@@ -21,9 +21,11 @@
 
 #define ANSWER " SELECT " APPOINTMENT_OUT " FROM moved a" APPOINTMENT_JOIN
 
+/* Advisory locks are the whole database's: the practice is part of the key, so that nobody waits for another's ids. */
 const struct stmt appointment_lock = {
     "lock",
-    "SELECT pg_advisory_xact_lock(k.key) FROM (SELECT hashtextextended(id::text, 0) AS key"
+    "SELECT pg_advisory_xact_lock(k.key)"
+    " FROM (SELECT hashtextextended(:tenant_id::text || id::text, 0) AS key"
     " FROM unnest(ARRAY[:to_client, :to_staff]) id ORDER BY 1) k",
 };
 
