@@ -107,7 +107,7 @@ CREATE FUNCTION ext.search_patterns(q text) RETURNS text[] LANGUAGE sql IMMUTABL
 -- abbreviations and POSIX rules, which AT TIME ZONE takes as well.
 CREATE FUNCTION ext.zone_known(z text) RETURNS boolean LANGUAGE plpgsql STABLE STRICT SET search_path = '' AS $$
 BEGIN
-  IF z !~ '^(UTC|Etc/(UTC|GMT[+-]1?[0-9])|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+){1,2})$' THEN
+  IF z !~ '^(UTC|Etc/(UTC|GMT([+]([0-9]|1[0-2])|-([0-9]|1[0-4])))|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+){1,2})$' THEN
     RETURN false;
   END IF;
   PERFORM pg_catalog.now() AT TIME ZONE z;

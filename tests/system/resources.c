@@ -385,10 +385,13 @@ Test(resources, business_is_one_row)
     cr_expect_str_eq(answer_text(changed, "legal_name"), "Práctica B, S.C.");
     cr_expect_eq(answer_int(changed, "version"), version + 1);
     cr_expect_eq(api_patch(&a, "/api/v1/business", version, "{\"phone\":null}")->status, 412);
-    struct answer *zone = api_patch(&a, "/api/v1/business", version + 1,
-                                    "{\"time_zone\":\"America/Atlantis\"}");
-    cr_expect_eq(zone->status, 422, "%d", zone->status);
-    cr_expect(answer_blames(zone, "/time_zone"), "%s", zone->http.body);
+    const char *unknown[] = { "America/Atlantis", "Etc/GMT+15", "Etc/GMT-15" };
+    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
+        struct answer *zone = api_patch(&a, "/api/v1/business", version + 1,
+                                        "{\"time_zone\":\"%s\"}", unknown[i]);
+        cr_expect_eq(zone->status, 422, "%s: %d", unknown[i], zone->status);
+        cr_expect(answer_blames(zone, "/time_zone"), "%s", zone->http.body);
+    }
     api_close(&a);
     api_release();
 }
