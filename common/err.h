@@ -83,6 +83,8 @@
     X(E_TENANT_BUSY, 503, "tenant_migrating", true,                                                \
       "La práctica se está actualizando; intente de nuevo",                                        \
       "The practice is being updated; try again")                                                  \
+    X(E_BUSY, 503, "busy", true, "Otra operación lo está usando; intente de nuevo",                \
+      "Another operation is using it; try again")                                                  \
     X(E_OUTCOME_UNKNOWN, 503, "outcome_unknown", true,                                             \
       "No se sabe si la operación terminó; repita con la misma clave de idempotencia",             \
       "It is unknown whether this finished; repeat with the same idempotency key")                 \

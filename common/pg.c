@@ -121,7 +121,7 @@ static const struct {
     { "23P01", "client_busy_no_overlap", E_CLIENT_CONFLICT },
     { "23505", NULL, E_ALREADY_EXISTS },
     { "57014", NULL, E_DEADLINE },
-    { "55P03", NULL, E_TENANT_BUSY },
+    { "55P03", NULL, E_BUSY },
     { "40001", NULL, E_AGAIN },
     { "40P01", NULL, E_AGAIN },
     { "25006", NULL, E_TENANT_READ_ONLY },

@@ -131,31 +131,13 @@ static int start(int argc, char **argv, struct sbuf *why)
     return run(&args, why);
 }
 
-/* Arguments that last: a child's title is written over the given ones, and SIGHUP reads the settings file again. */
-static char **keep_args(int argc, char **argv)
-{
-    static char **kept; /* until the process ends */
-    kept = calloc((size_t)argc + 1, sizeof(*kept));
-    for (int i = 0; kept && i < argc; i++) {
-        kept[i] = strdup(argv[i]);
-        if (!kept[i]) {
-            return NULL;
-        }
-    }
-    return kept;
-}
-
 int main(int argc, char **argv)
 {
     struct sbuf why;
-    char **kept = keep_args(argc, argv);
-    if (!kept) {
-        return PROCESS_START;
-    }
     sbuf_init(&why);
     proc_title_init(argc, argv);
     proc_harden();
-    int code = start(argc, kept, &why);
+    int code = start(argc, argv, &why);
     sbuf_fini(&why);
     return code;
 }

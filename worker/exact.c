@@ -162,7 +162,7 @@ enum err exact_begin(struct call *c, bool *replayed)
     const char *take[] = { actor, key, c->route->path, hash };
     PGresult *rows;
     enum err e = unit_ask(c->unit, &key_take, take, &rows);
-    if (e == E_TENANT_BUSY) {
+    if (e == E_BUSY) {
         return c->unit->err = E_IDEMPOTENCY_BUSY; /* 55P03: still waiting for its holder */
     }
     TRY(e);

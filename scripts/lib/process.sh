@@ -20,6 +20,7 @@ process_gone() { ! process_alive "$1"; }
 # process_stop NAME SIGNAL SECONDS: politely, then once more (a second SIGTERM ends a drain), then for good.
 process_stop() {
     process_alive "$1" || return 0
+    ((process_pid[$1] > 1)) || die "process_stop $1: no process of ours has the number ${process_pid[$1]}"
     kill "-$2" "${process_pid[$1]}" 2>/dev/null
     if ! wait_until "$3" process_gone_or_hurry "$1"; then :; fi
     if process_alive "$1"; then

@@ -20,7 +20,7 @@ Test(pg, meanings)
         { "23505", "client_pkey", E_ALREADY_EXISTS },
         { "23503", "allocation_no_overlap", E_INTERNAL },
         { "57014", "", E_DEADLINE },
-        { "55P03", "", E_TENANT_BUSY },
+        { "55P03", "", E_BUSY },
         { "40001", "", E_AGAIN },
         { "40P01", "", E_AGAIN },
         { "40003", "", E_INTERNAL },
