@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* gremio-router: command line and boot order. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/proc.h"
