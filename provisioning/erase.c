@@ -110,6 +110,11 @@ static enum err forget(struct erasing *x)
               " where id = $1::uuid for update",
               1, params, x->why));
     TRY(drop_schema_and_role(x));
+    /* Nobody may join another practice between our look at an account's memberships and its end. */
+    TRY(pg_do(x->db,
+              "select a.id from public.account a join public.membership m on m.account_id = a.id"
+              " where m.tenant_id = $1 order by a.id for update of a",
+              1, params, x->why));
     TRY(pg_do(x->db, sql, 1, params, x->why));
     return pg_do(x->db, "commit", 0, NULL, x->why);
 }
