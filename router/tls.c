@@ -3,19 +3,29 @@
 #include "router/tls.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
-/* One sentence, and an empty error queue: bufferevents would take a stale entry for theirs. */
+/* One sentence, and an empty error queue: bufferevents would take a stale entry for theirs. The oldest entry is the
+ * cause; those after it only tell which part of the library passed it on. */
 static enum err refuse(struct sbuf *why, const char *what, const char *file)
 {
-    char reason[160] = "unknown reason";
-    unsigned long e = ERR_peek_last_error();
-    const char *text = e != 0 ? ERR_reason_error_string(e) : NULL;
-    if (text != NULL) {
-        strncpy(reason, text, sizeof(reason) - 1);
-    }
+    unsigned long e = ERR_get_error();
+    const char *text = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e))
+                                           : ERR_reason_error_string(e);
+    sbuf_fmt(why, "%s %s: %s", what, file, text != NULL ? text : "unknown reason");
     ERR_clear_error();
-    sbuf_fmt(why, "%s %s: %s", what, file, reason);
     return E_CONFIG;
+}
+
+/* Nobody is there to type one: OpenSSL would ask on the terminal and wait. */
+static int no_passphrase(char *out, int size, int writing, void *arg)
+{
+    UNUSED(out);
+    UNUSED(size);
+    UNUSED(writing);
+    UNUSED(arg);
+    ERR_raise(ERR_LIB_PEM, PEM_R_BAD_PASSWORD_READ);
+    return -1;
 }
 
 static void set_policy(SSL_CTX *ctx)
@@ -53,6 +63,7 @@ enum err tls_new(const char *certificate, const char *key, SSL_CTX **out, struct
     }
     set_policy(ctx);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
     if (SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1) {
         e = refuse(why, "cannot use the TLS certificate", certificate);
     } else if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -32,8 +33,20 @@ bool http_client_open(struct http_client *c, const char *host, int port)
     return true;
 }
 
+/* The socket blocks, with a bound: OpenSSL may wait for the rest of a record that never comes. */
+bool http_client_tls(struct http_client *c, SSL_CTX *ctx)
+{
+    struct timeval bound = { .tv_sec = c->timeout_ms / 1000,
+                             .tv_usec = c->timeout_ms % 1000 * 1000 };
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound);
+    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &bound, sizeof bound);
+    c->ssl = SSL_new(ctx);
+    return c->ssl && SSL_set_fd(c->ssl, c->fd) == 1 && SSL_connect(c->ssl) == 1;
+}
+
 void http_client_close(struct http_client *c)
 {
+    SSL_free(c->ssl);
     if (c->fd >= 0) {
         close(c->fd);
     }
@@ -41,11 +54,40 @@ void http_client_close(struct http_client *c)
     *c = (struct http_client){ .fd = -1, .timeout_ms = HTTP_CLIENT_TIMEOUT_MS };
 }
 
+static ssize_t put(const struct http_client *c, const char *p, size_t n)
+{
+    return c->ssl ? SSL_write(c->ssl, p, (int)n) : send(c->fd, p, n, MSG_NOSIGNAL);
+}
+
+/* As recv; without TLS's own end of stream, what came may have been cut short: an error. */
+static ssize_t get(const struct http_client *c, char *p, size_t n)
+{
+    if (!c->ssl) {
+        return recv(c->fd, p, n, 0);
+    }
+    int got = SSL_read(c->ssl, p, (int)n);
+    return got > 0 ? got : SSL_get_error(c->ssl, got) == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+/* True when something can be read within the time-out. */
+static bool readable(const struct http_client *c)
+{
+    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+    if (c->ssl && SSL_pending(c->ssl) > 0) {
+        return true;
+    }
+    int ready;
+    do {
+        ready = poll(&p, 1, c->timeout_ms);
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0;
+}
+
 bool http_client_send(struct http_client *c, const void *bytes, size_t n)
 {
     const char *p = bytes;
     while (n > 0) {
-        ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
+        ssize_t sent = put(c, p, n);
         if (sent < 0 && errno == EINTR) {
             continue;
         }
@@ -75,15 +117,10 @@ static int fill(struct http_client *c)
         c->buf = grown;
         c->cap = cap;
     }
-    struct pollfd p = { .fd = c->fd, .events = POLLIN };
-    int ready;
-    do {
-        ready = poll(&p, 1, c->timeout_ms);
-    } while (ready < 0 && errno == EINTR);
-    if (ready <= 0) {
+    if (!readable(c)) {
         return -1;
     }
-    ssize_t n = recv(c->fd, c->buf + c->len, c->cap - c->len, 0);
+    ssize_t n = get(c, c->buf + c->len, c->cap - c->len);
     if (n <= 0) {
         return n < 0 ? -1 : 0;
     }
@@ -203,12 +240,8 @@ bool http_client_at_end(struct http_client *c)
     if (c->len > 0) {
         return false;
     }
-    struct pollfd p = { .fd = c->fd, .events = POLLIN };
-    if (poll(&p, 1, c->timeout_ms) <= 0) {
-        return false;
-    }
     char byte;
-    return recv(c->fd, &byte, 1, 0) <= 0;
+    return readable(c) && get(c, &byte, 1) <= 0;
 }
 
 const char *http_response_header(const struct http_response *r, const char *name)

@@ -4,6 +4,8 @@
 #ifndef GREMIO_TEST_HTTP_CLIENT_H
 #define GREMIO_TEST_HTTP_CLIENT_H
 
+#include <openssl/types.h>
+
 #include "common/base.h"
 
 #define HTTP_CLIENT_TIMEOUT_MS 30000
@@ -15,6 +17,7 @@ struct http_client {
     char *buf; /* bytes read and not yet taken */
     size_t len, cap;
     unsigned answered; /* on this connection */
+    SSL *ssl;          /* NULL: plain */
 };
 
 struct http_header {
@@ -33,6 +36,9 @@ struct http_response {
 
 /* Connects to host:port; false (fd -1) when refused. c need not be initialised. */
 MUST_USE bool http_client_open(struct http_client *c, const char *host, int port);
+/* Speaks TLS on a connection just opened: everything after goes through it. False when the handshake fails; OpenSSL's
+ * queue of errors says why. Whoever uses it ignores SIGPIPE. */
+MUST_USE bool http_client_tls(struct http_client *c, SSL_CTX *ctx);
 void http_client_close(struct http_client *c);
 
 /* All n bytes; false when the peer does not take them. */

@@ -226,7 +226,7 @@ bool stack_wait_ready(int port)
     return stack_wait_status(port, "/readyz", 200);
 }
 
-pid_t stack_start_router(const char *conf, const char *const *overrides, int *port)
+pid_t stack_spawn_router(const char *conf, const char *const *overrides, int *port)
 {
     char listen_on[64];
     const char *all[12] = { listen_on, "metrics_listen=", NULL };
@@ -238,7 +238,12 @@ pid_t stack_start_router(const char *conf, const char *const *overrides, int *po
     }
     char log[64];
     snprintf(log, sizeof log, "router-%d.log", *port);
-    pid_t pid = spawn_program("gremio-router", conf, all, log);
+    return spawn_program("gremio-router", conf, all, log);
+}
+
+pid_t stack_start_router(const char *conf, const char *const *overrides, int *port)
+{
+    pid_t pid = stack_spawn_router(conf, overrides, port);
     cr_assert(stack_wait_ready(*port), "a router on port %d did not become ready", *port);
     return pid;
 }

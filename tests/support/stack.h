@@ -33,6 +33,8 @@ int stack_free_port(void);
  * ("name=value", NULL-terminated, at most 8). Returns its pid when it is ready; *port is where. The test fails
  * otherwise. Its log is DIR/log/router-PORT.log. */
 pid_t stack_start_router(const char *conf, const char *const *overrides, int *port);
+/* The same, but returns at once, and an override may name another address to listen on. */
+pid_t stack_spawn_router(const char *conf, const char *const *overrides, int *port);
 /* Starts a worker with the stack's configuration and the overrides (NULL: none); returns its pid at once. */
 pid_t stack_start_worker(const char *const *overrides);
 /* True when the file of DIR/log holds the text. */
