@@ -159,6 +159,7 @@ static enum err open_conn(struct db *db, struct db_conn *c)
     c->retry_us = 0;
     c->lost = false;
     c->doubt = NULL;
+    c->grouped = false;
     c->tenants = c->stale_count = 0;
     c->first = c->next = 0;
     c->opened_us = clock_mono_us();
@@ -263,6 +264,25 @@ bool db_send_rollback(struct db_conn *c)
     return has_room(c, 1) &&
            owe(c, (struct db_step){ .kind = STEP_ROLLBACK },
                PQsendQueryParams(c->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0));
+}
+
+static char begin_text[] = "BEGIN", commit_text[] = "COMMIT";
+static const struct stmt_plan begin_plan = { .id = STMT_ID_BEGIN,
+                                             .name = "begin",
+                                             .text = begin_text };
+static const struct stmt_plan commit_plan = { .id = STMT_ID_COMMIT,
+                                              .name = "commit",
+                                              .text = commit_text };
+
+bool db_send_begin(struct db_conn *c)
+{
+    c->grouped = true;
+    return db_send(c, STEP_BEGIN, 0, &begin_plan, NULL);
+}
+
+bool db_send_commit(struct db_conn *c)
+{
+    return db_send(c, STEP_COMMIT, 0, &commit_plan, NULL);
 }
 
 bool db_send_sync(struct db_conn *c)
@@ -372,6 +392,54 @@ enum err db_next(struct db_conn *c, struct db_step *step, PGresult **out)
     }
     *out = result;
     return OK;
+}
+
+/* ---- groups ---- */
+
+void db_sync_groups(struct db *db)
+{
+    for (size_t i = 0; i < db->live_count; i++) {
+        struct db_conn *c = db->live[i];
+        if (c->grouped && !db_send_sync(c)) {
+            lose(c, "group_without_sync");
+        }
+    }
+}
+
+/* Everything owed, of which only the kinds matter: a result that does not fit loses the connection. */
+static void take_rest(struct db_conn *c)
+{
+    while (db_owed(c)) {
+        struct db_step step;
+        PGresult *r;
+        if (db_next(c, &step, &r) == OK) {
+            PQclear(r);
+        }
+    }
+}
+
+/* An explicit transaction outlives the Sync that an error skipped to. */
+static void end_group(struct db_conn *c)
+{
+    take_rest(c);
+    c->grouped = false;
+    if (c->lost || PQtransactionStatus(c->pg) != PQTRANS_INERROR) {
+        return;
+    }
+    if (!db_send_rollback(c) || !db_send_sync(c)) {
+        lose(c, "no_rollback");
+    }
+    flush_conn(c);
+    take_rest(c);
+}
+
+void db_end_groups(struct db *db)
+{
+    for (size_t i = 0; i < db->live_count; i++) {
+        if (db->live[i]->grouped) {
+            end_group(db->live[i]);
+        }
+    }
 }
 
 /* ---- end of a batch ---- */

@@ -19,8 +19,10 @@
 enum db_step_kind {
     STEP_DEALLOCATE,
     STEP_PREPARE,
+    STEP_BEGIN,
     STEP_TENANT,
     STEP_STATEMENT,
+    STEP_COMMIT,
     STEP_ROLLBACK,
     STEP_SYNC
 };
@@ -36,6 +38,7 @@ struct db_conn {
     unsigned pool;
     bool lost;         /* nothing more will come */
     const char *doubt; /* why it will be closed; NULL when it is fine */
+    bool grouped;      /* explicit transactions were queued that share a Sync not yet confirmed */
     int64_t opened_us, used_us;
     unsigned tenants; /* set-tenant statements prepared: how many practices it has served */
     struct stmt_cache cache;
@@ -70,11 +73,20 @@ MUST_USE bool db_send_stale(struct db_conn *c);
 MUST_USE bool db_send(struct db_conn *c, enum db_step_kind kind, uint64_t code,
                       const struct stmt_plan *plan, const char *const *values);
 MUST_USE bool db_send_rollback(struct db_conn *c);
+/* The brackets of one transaction in a group: transactions behind each other that share one Sync, since libpq 15 writes to
+ * the socket at every Sync and the server answers at each. An error makes the server skip the rest of the group. */
+MUST_USE bool db_send_begin(struct db_conn *c);
+MUST_USE bool db_send_commit(struct db_conn *c);
 MUST_USE bool db_send_sync(struct db_conn *c);
 /* Asks the server to send what it has without a Sync. */
 MUST_USE bool db_send_flush(struct db_conn *c);
 /* Steps owed. */
 unsigned db_owed(const struct db_conn *c);
+
+/* Queues the Sync of every connection with a group. */
+void db_sync_groups(struct db *db);
+/* Once the results of all transactions were taken: takes the Syncs, and rolls back where an error left one open. */
+void db_end_groups(struct db *db);
 
 /* Sends everything queued on every connection, reading what comes meanwhile so that neither side blocks the other. A
  * connection that cannot take it in time is marked lost. */

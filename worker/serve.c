@@ -168,24 +168,45 @@ static void run_again(struct serve *s, int64_t now)
     }
 }
 
+/* Those that share a Sync (shared) stand behind those with one of their own: a batch's requests are concurrent, so no
+ * client can tell their order. */
+static void send_jobs(struct serve *s, bool shared)
+{
+    for (size_t i = 0; i < s->job_count; i++) {
+        struct job *j = &s->jobs[i];
+        if (unit_is_shared(&j->call) == shared) {
+            j->queued = !j->from->broken && run_send(&j->call) == OK;
+        }
+    }
+}
+
+static void collect_jobs(struct serve *s, bool shared, int64_t now)
+{
+    for (size_t i = 0; i < s->job_count; i++) {
+        struct job *j = &s->jobs[i];
+        if (unit_is_shared(&j->call) != shared) {
+            continue;
+        }
+        j->again = j->queued && run_collect(&j->call) == E_AGAIN;
+        if (!j->again) {
+            job_reply(j, now);
+        }
+    }
+}
+
 static void run_batch(struct serve *s, int64_t now)
 {
     if (s->job_count == 0) {
         return;
     }
     write_channels(s); /* STARTED must be out before anything changes */
-    for (size_t i = 0; i < s->job_count; i++) {
-        struct job *j = &s->jobs[i];
-        j->queued = !j->from->broken && run_send(&j->call) == OK;
-    }
+    send_jobs(s, false);
+    send_jobs(s, true);
+    db_sync_groups(&s->db);
     db_flush(&s->db);
-    for (size_t i = 0; i < s->job_count; i++) {
-        struct job *j = &s->jobs[i];
-        j->again = j->queued && run_collect(&j->call) == E_AGAIN;
-        if (!j->again) {
-            job_reply(j, now);
-        }
-    }
+    collect_jobs(s, false, now);
+    collect_jobs(s, true, now);
+    db_end_groups(&s->db);
     db_settle(&s->db);
     write_channels(s);
     run_again(s, now);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What a result means for its unit. The server runs everything up to Sync as one implicit transaction; after an error it
- * skips to the Sync, so the first error of a unit is its verdict. Where a connection breaks decides whether the
+ * skips to the Sync, so the first error of a unit is its verdict; batched reads share a Sync, each in a transaction of its
+ * own, and those behind an error are run again. Where a connection breaks decides whether the
  * outcome is known: an error that names its SQLSTATE before the Sync undid the unit, silence after it did not. */
 #include "worker/unit.h"
 
@@ -139,6 +140,21 @@ static void on_prepared(struct unit *u, const struct db_step *step, const PGresu
     }
 }
 
+/* The brackets of a unit that shares its Sync. */
+static void on_bracket(struct unit *u, const struct db_step *step, const PGresult *r)
+{
+    ExecStatusType status = PQresultStatus(r);
+    if (status == PGRES_FATAL_ERROR) {
+        take_error(u, r);
+    } else if (status == PGRES_PIPELINE_ABORTED && u->err == OK) {
+        u->retry = true; /* a neighbour failed: this one never ran */
+        u->err = E_AGAIN;
+    } else if (status == PGRES_COMMAND_OK && step->kind == STEP_COMMIT &&
+               strcmp(PQcmdStatus((PGresult *)(uintptr_t)r), "COMMIT") != 0) {
+        unit_fail(u, E_INTERNAL);
+    }
+}
+
 static void on_other(struct unit *u, const struct db_step *step, const PGresult *r)
 {
     ExecStatusType status = PQresultStatus(r);
@@ -172,6 +188,10 @@ static enum db_step_kind take_step(struct unit *u, PGresult **rows)
     case STEP_PREPARE:
         on_prepared(u, &step, r);
         break;
+    case STEP_BEGIN:
+    case STEP_COMMIT:
+        on_bracket(u, &step, r);
+        break;
     case STEP_DEALLOCATE:
     case STEP_ROLLBACK:
     case STEP_SYNC:
@@ -196,7 +216,10 @@ static enum err unit_open(struct unit *u)
         return unit_fail(u, e);
     }
     u->sent_us = clock_mono_us();
-    if (!db_send_stale(u->conn)) {
+    if (!u->conn->grouped && !db_send_stale(u->conn)) {
+        return unit_fail(u, E_DB_UNAVAILABLE);
+    }
+    if (u->shared && !db_send_begin(u->conn)) {
         return unit_fail(u, E_DB_UNAVAILABLE);
     }
     if (u->db->env->kind == KIND_AUTH) {
@@ -255,8 +278,22 @@ static void count_time(struct unit *u)
 
 /* ---- batched ---- */
 
+bool unit_is_shared(const struct call *c)
+{
+    return method_is_safe(c->req->method);
+}
+
+static enum err send_end(struct unit *u)
+{
+    if (!u->shared) {
+        return send_sync(u);
+    }
+    return db_send_commit(u->conn) ? OK : unit_fail(u, E_DB_UNAVAILABLE);
+}
+
 enum err unit_send(struct unit *u, const struct stmt_plan *sql, const struct stmt_plan *probe)
 {
+    u->shared = unit_is_shared(u->call);
     enum err e = unit_open(u);
     if (e == OK) {
         e = send_statement(u, sql);
@@ -265,7 +302,7 @@ enum err unit_send(struct unit *u, const struct stmt_plan *sql, const struct stm
         e = send_statement(u, probe);
     }
     if (e == OK) {
-        e = send_sync(u);
+        e = send_end(u);
     }
     if (e != OK && u->conn && !u->sync_sent) {
         u->conn->lost = true; /* a unit without its Sync would run into the next one */
@@ -276,14 +313,14 @@ enum err unit_send(struct unit *u, const struct stmt_plan *sql, const struct stm
 
 enum err unit_collect(struct unit *u)
 {
-    enum db_step_kind kind;
+    enum db_step_kind kind, last = u->shared ? STEP_COMMIT : STEP_SYNC;
     do {
         PGresult *rows;
         kind = take_step(u, &rows);
         if (rows) {
             *(u->rows ? &u->probe : &u->rows) = rows;
         }
-    } while (kind != STEP_SYNC);
+    } while (kind != last);
     count_time(u);
     if (u->conn->lost && u->err == OK && !u->rows) {
         unit_lost(u);

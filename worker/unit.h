@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* One request's work in the database: one implicit transaction under the three locks, ended by a Sync. A unit counts as
- * done only when its Sync was confirmed. Batched units are queued whole and collected later; interactive ones
- * ask and wait. Borrows the connection until collected or ended; a failed unit leaves nothing behind. */
+ * done only when its end was confirmed: its own Sync, or the COMMIT of a batched read, since reads share one Sync
+ * (db.h, groups). Batched units are queued whole and collected later; interactive ones ask and wait. Borrows the connection until collected or ended; a failed unit leaves nothing behind. */
 #ifndef GREMIO_UNIT_H
 #define GREMIO_UNIT_H
 
@@ -17,6 +17,7 @@ struct unit {
     bool
         retry; /* err is of the kind a second run may not meet: 40001, 40P01, a plan that went away */
     bool sync_sent;
+    bool shared;            /* one transaction of a group */
     char sqlstate[6];       /* of err; empty when the server said none */
     int64_t sent_us;        /* first message queued */
     uint32_t db_us;         /* from then to the confirmed Sync */
@@ -28,11 +29,14 @@ struct unit {
 /* Touches nothing yet. */
 void unit_init(struct unit *u, struct db *db, struct call *call);
 
-/* Batched: queues [switch, sql, probe, Sync]. Anything but OK: nothing was queued, or u->conn is lost. */
+/* Whether unit_send would put it into a group: those go behind all others of a batch. */
+bool unit_is_shared(const struct call *c);
+/* Batched: queues [switch, sql, probe, Sync], or [BEGIN, switch, sql, probe, COMMIT] of a group. Anything but OK: nothing
+ * was queued, or u->conn is lost. */
 MUST_USE enum err unit_send(struct unit *u, const struct stmt_plan *sql,
                             const struct stmt_plan *probe);
 /* Batched: takes its results off the connection, in the order of unit_send; db_flush came before. The verdict of the whole
- * unit: OK means committed, u->rows and u->probe are there. */
+ * unit: OK means committed, u->rows and u->probe are there. A unit that a neighbour's error skipped is E_AGAIN with u->retry. */
 MUST_USE enum err unit_collect(struct unit *u);
 
 /* Interactive: runs plan now; *rows is freed by unit_end. After an error every further call gives the same error. */
