@@ -25,6 +25,8 @@
 struct child {
     struct proc_child proc;
     int listen_fd, metrics_fd;
+    /* It was up before: what keeps a new one from starting now may pass (a renewal half written). */
+    bool ran;
 };
 
 struct master {
@@ -207,7 +209,7 @@ static void child_ended(struct master *m, size_t index, int status)
         m->exit_code = code == PROCESS_OK ? m->exit_code : PROCESS_CUT_OFF;
         return;
     }
-    if (code == PROCESS_START) {
+    if (code == PROCESS_START && !m->children[index].ran) {
         sbuf_text(m->why, "a router process could not start; its reason is in the log");
         m->exit_code = PROCESS_START;
         begin_stop(m);
@@ -216,6 +218,7 @@ static void child_ended(struct master *m, size_t index, int status)
     snprintf(text, sizeof(text), WIFSIGNALED(status) ? "signal %d" : "exit code %d",
              WIFSIGNALED(status) ? WTERMSIG(status) : code);
     log_event(LOG_LEVEL_ERROR, "process_died", "how", text, NULL);
+    m->children[index].ran = true;
     proc_child_died(c, clock_mono_us());
 }
 

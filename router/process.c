@@ -289,6 +289,10 @@ static enum err boot_servers(struct process *p, const struct process_start *star
     struct sbuf why;
     sbuf_init(&why);
     enum err e = make_tls(&p->settings, &p->tls, &why);
+    if (e != OK) {
+        sbuf_char(&why, '\0');
+        log_event(LOG_LEVEL_ERROR, "tls_refused", "reason", why.data ? why.data : "", NULL);
+    }
     sbuf_fini(&why);
     TRY(e);
     p->http_callbacks = flow_callbacks(&p->flow);

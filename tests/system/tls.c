@@ -236,6 +236,20 @@ static long processes(void)
     return (long)found[0] + found[1];
 }
 
+static bool all_processes_run(void *arg)
+{
+    UNUSED(arg);
+    pid_t found[4];
+    return stack_children(router.pid, "", found, ARRAY_LEN(found)) == 2;
+}
+
+static pid_t one_process(void)
+{
+    pid_t found[4] = { 0 };
+    cr_assert_geq(stack_children(router.pid, "", found, ARRAY_LEN(found)), 1);
+    return found[0];
+}
+
 /* ---- tests ---- */
 
 /* A handshake with these bounds; the reason it was refused for, 0 when it was not. */
@@ -414,6 +428,31 @@ Test(tls, hup_with_broken_files_changes_nothing)
     SSL_CTX_free(trusts_renewed);
     identity_free(&old);
     identity_free(&renewed);
+}
+
+static bool process_was_refused(void *arg)
+{
+    UNUSED(arg);
+    return stack_log_has(router.log, "tls_refused");
+}
+
+/* A process that dies while the files are broken cannot come back; the others go on, and it returns with good files. */
+Test(tls, a_death_during_a_renewal_stops_nothing)
+{
+    struct identity i = identity_new(EVP_EC_gen("P-256"));
+    SSL_CTX *ctx = client_new(&i);
+    router_start("tls-death", &i, NULL);
+    router_wait(ctx);
+    install(router.certificate, "half a certificate", 18);
+    kill(one_process(), SIGKILL);
+    cr_assert(wait_until(process_was_refused, NULL, WAIT_LONG_MS));
+    cr_expect_eq(kill(router.pid, 0), 0, "the whole router ended");
+    install_certificate(&i);
+    cr_assert(wait_until(all_processes_run, NULL, WAIT_LONG_MS), "it did not come back");
+    cr_expect(serves(ctx));
+    router_end();
+    SSL_CTX_free(ctx);
+    identity_free(&i);
 }
 
 /* Bytes that are no handshake: the connection ends without an answer in the clear. */
