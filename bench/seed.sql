@@ -1,5 +1,5 @@
 -- Fills one practice for the benchmarks; search_path is its schema. Ids are predictable, so that wrk and pgbench ask for the same rows:
--- appointment i is 00000000-0000-7000-8000-1000000XXXXX, i = 1 .. :appointments; client i ...-2000000XXXXX.
+-- appointment i is 00000000-0000-7000-8000-1000000NNNNN, i = 1 .. :appointments; client i ...-2000000NNNNN.
 INSERT INTO client(id, given_name, family_name, phone, email)
 SELECT ('00000000-0000-7000-8000-2000000' || lpad(i::text, 5, '0'))::uuid, 'Cliente', 'Número ' || i, '+5255' || lpad(i::text, 8, '0'),
        'cliente' || i || '@example.com'
