@@ -74,6 +74,26 @@ Test(password, cost_is_bounded)
     cr_assert_eq(password_init(&p, 1, LITTLE - 1), E_CONFIG);
 }
 
+/* "$argon2id$v=19$m=...,t=...,p=1$": everything that decides the work. */
+static size_t cost_length(const char *hash)
+{
+    size_t dollars = 0, i = 0;
+    while (hash[i] && dollars < 4) {
+        dollars += hash[i++] == '$';
+    }
+    return i;
+}
+
+Test(password, the_decoy_asks_for_the_very_same_work)
+{
+    struct password_policy p = policy(SOME);
+    char hash[PASSWORD_HASH_MAX];
+    cr_assert_eq(password_hash(&p, SLICE("right"), hash), OK);
+    cr_assert_eq(strncmp(hash, "$argon2id$", 10), 0);
+    cr_assert_eq(cost_length(hash), cost_length(p.decoy));
+    cr_assert_eq(memcmp(hash, p.decoy, cost_length(hash)), 0, "%s and %s", hash, p.decoy);
+}
+
 static double cpu_of(const struct password_policy *p, const char *hash)
 {
     struct timespec from, to;
