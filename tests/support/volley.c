@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "common/str.h"
 #include "tests/support/api.h"
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
@@ -23,6 +24,7 @@ static void keep(struct shot *s, const struct answer *r)
     snprintf(s->id, sizeof s->id, "%s", id ? id : "");
     const char *replayed = answer_header(r, "idempotency-replayed");
     s->replayed = replayed && strcmp(replayed, "true") == 0;
+    s->body_hash = str_hash((struct slice){ r->http.body ? r->http.body : "", r->http.body_len });
 }
 
 static void *shoot(void *arg)

@@ -12,6 +12,7 @@ struct shot {
     char code[40];                            /* problem code, or "" */
     char id[40];                              /* id member, or "" */
     bool replayed;                            /* Idempotency-Replayed: true */
+    uint64_t body_hash;                       /* of its bytes */
     int64_t took_ms;
 };
 
