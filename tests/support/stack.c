@@ -253,6 +253,12 @@ pid_t stack_start_worker(const char *const *overrides)
     return spawn_program("gremio-worker", "worker.conf", overrides, "worker-again.log");
 }
 
+pid_t stack_restart_router(void)
+{
+    return spawn_program("gremio-router", "router.conf",
+                         (const char *const[]){ "processes=2", NULL }, "router-again.log");
+}
+
 bool stack_log_has(const char *file, const char *text)
 {
     char path[300], line[16384];

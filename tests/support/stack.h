@@ -37,6 +37,9 @@ pid_t stack_start_router(const char *conf, const char *const *overrides, int *po
 pid_t stack_spawn_router(const char *conf, const char *const *overrides, int *port);
 /* Starts a worker with the stack's configuration and the overrides (NULL: none); returns its pid at once. */
 pid_t stack_start_worker(const char *const *overrides);
+/* Starts the stack's router once more, on the stack's port, with two processes; returns its pid at once. It ends again
+ * when the port is still taken. */
+pid_t stack_restart_router(void);
 /* True when the file of DIR/log holds the text. */
 bool stack_log_has(const char *file, const char *text);
 /* SIGTERM (or another signal) and wait for the end; the exit code, or 128 + signal. -1 when it does not end. */

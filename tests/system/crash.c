@@ -1,120 +1,76 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Several people book without pause while processes are killed one after another, PostgreSQL's included, with fsync
- * on. Every booking that was acknowledged is there afterwards exactly once, and the service comes back by itself. */
+/* Several people of several practices book without pause while processes are killed, PostgreSQL's included, with fsync
+ * on: one kind of blow after another, and blindly every 200 ms. Every booking that was acknowledged is there afterwards
+ * exactly once, no answer holds anything of another practice, and the service comes back by itself.
+ * SOAK_ROUNDS: stops and kills of PostgreSQL each (2); SOAK_SECONDS: how long blindly (5); SOAK_PRACTICES (2). */
 #include <criterion/criterion.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "tests/support/api.h"
+#include "tests/support/bookers.h"
 #include "tests/support/db.h"
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
 
-#define BOOKERS      6
-#define BOOKINGS_MAX 2000
-#define HOURS        12 /* bookings a day and booker */
+#define BOOKERS        6
+#define ROUNDS_MAX     1000
+#define BLIND_EVERY_MS 200
 
-struct booker {
-    pthread_t thread;
-    int number;
-    char token[4200];
-    char client[40], service[40], staff[40];
-    char acked[BOOKINGS_MAX][40]; /* ids of 201 answers in order */
-    size_t count;
-    size_t tries, lost, refused; /* requests sent, without answer, with 5xx or 409 in progress */
-    char wrong[200];             /* first answer that must not happen */
-};
+static pid_t worker, router;
 
-static atomic_bool stopping;
-static atomic_size_t acknowledged;
-static pid_t worker;
-static struct booker bookers[BOOKERS];
-
-/* One try with this booking's own key. True when it was acknowledged. */
-static bool try_once(struct booker *b, struct api *a, const char *body, const char *key)
+static unsigned how_many(const char *name, unsigned otherwise)
 {
-    b->tries++;
-    struct answer *r = api_send(a, "POST", "/api/v1/appointments", body, key);
-    const char *id = answer_text(r, "id");
-    if (r->status == 201 && id) {
-        snprintf(b->acked[b->count++], sizeof b->acked[0], "%s", id);
-        atomic_fetch_add(&acknowledged, 1);
-        return true;
-    }
-    b->lost += r->status == 0;
-    b->refused += r->status != 0;
-    bool passing = r->status == 0 || r->status >= 502 ||
-                   strcmp(answer_code(r), "idempotency_in_progress") == 0;
-    if (!passing && !b->wrong[0]) {
-        snprintf(b->wrong, sizeof b->wrong, "%d %.150s", r->status, r->http.body);
-    }
-    return false;
+    const char *value = getenv(name);
+    return value ? (unsigned)strtoul(value, NULL, 10) : otherwise;
 }
 
-static void *book_on(void *arg)
+/* Whoever runs the system starts a program again that has ended: here the test, and at once. A new one ends too for as
+ * long as what is left of the old one holds its folder or its port. */
+static void respawn(void)
 {
-    struct booker *b = arg;
-    struct api a = api_anonymous();
-    snprintf(a.token, sizeof a.token, "%s", b->token);
-    while (!atomic_load(&stopping) && b->count < BOOKINGS_MAX && !b->wrong[0]) {
-        int n = (int)b->count;
-        const char *body = api_text(
-            "{\"client_id\":\"%s\",\"service_id\":\"%s\",\"staff_id\":\"%s\","
-            "\"starts_at\":\"%sT%02d:00\"}",
-            b->client, b->service, b->staff, api_day(30 + n / HOURS), n % HOURS + 8);
-        const char *key = api_text("Idempotency-Key: crash-%d-%d\r\n", b->number, n);
-        while (!try_once(b, &a, body, key) && !b->wrong[0]) {
-            wait_pause();
-        }
-        api_release();
+    if (!stack_alive(worker)) {
+        worker = stack_start_worker(NULL);
     }
+    if (!stack_alive(router)) {
+        router = stack_restart_router();
+    }
+}
+
+static bool is_served(void *arg)
+{
+    UNUSED(arg);
+    int status;
+    respawn();
+    struct api a = api_try_login(OWNER_A, stack_password(), &status);
     api_close(&a);
     api_release();
-    return NULL;
+    return status == 200;
 }
 
-static void bookers_start(void)
+/* The stack's own programs, or new ones when the test before has left none. */
+static void find_programs(void)
 {
-    struct api owner = api_login(OWNER_A);
-    for (int i = 0; i < BOOKERS; i++) {
-        struct booker *b = &bookers[i];
-        b->number = i;
-        snprintf(b->token, sizeof b->token, "%s", owner.token);
-        snprintf(b->client, sizeof b->client, "%s", api_new_client(&owner, api_unique("Crash")));
-        snprintf(b->service, sizeof b->service, "%s",
-                 api_new_service(&owner, api_unique("Crash"), 30));
-        snprintf(b->staff, sizeof b->staff, "%s", api_new_staff(&owner, api_unique("Crash")));
-    }
-    api_close(&owner);
-    api_release();
-    for (int i = 0; i < BOOKERS; i++) {
-        cr_assert(pthread_create(&bookers[i].thread, NULL, book_on, &bookers[i]) == 0);
-    }
+    worker = stack_worker();
+    router = stack_router();
+    cr_assert(wait_until(is_served, NULL, WAIT_LONG_MS));
 }
 
 /* Enough bookings, or one was answered in a way that ends the test. */
 static bool enough(void *arg)
 {
-    bool wrong = false;
-    for (int i = 0; i < BOOKERS; i++) {
-        wrong = wrong || bookers[i].wrong[0];
-    }
-    return wrong || atomic_load(&acknowledged) >= *(size_t *)arg;
+    return bookers_wrong() || bookers_acknowledged() >= *(size_t *)arg;
 }
 
 /* Waits for some more acknowledged bookings; milliseconds until then. */
 static int64_t progress(const char *what)
 {
     int64_t begin = wait_now_ms();
-    size_t want = atomic_load(&acknowledged) + BOOKERS * 10;
+    size_t want = bookers_acknowledged() + BOOKERS * 10;
     cr_assert(wait_until(enough, &want, 2 * WAIT_LONG_MS), "no bookings after: %s", what);
-    for (int i = 0; i < BOOKERS; i++) {
-        cr_assert(bookers[i].wrong[0] == '\0', "%s: booker %d was answered %s", what, i,
-                  bookers[i].wrong);
-    }
+    cr_assert(!bookers_wrong(), "%s: %s", what, bookers_wrong());
     return wait_now_ms() - begin;
 }
 
@@ -130,9 +86,14 @@ static bool kill_slot(unsigned turn)
     return kill_child(worker, "api", turn);
 }
 
+static bool kill_any_slot(unsigned turn)
+{
+    return kill_child(worker, "", turn);
+}
+
 static bool kill_router_child(unsigned turn)
 {
-    return kill_child(stack_router(), "", turn);
+    return kill_child(router, "", turn);
 }
 
 static bool kill_backend(unsigned turn)
@@ -156,6 +117,13 @@ static bool kill_worker(unsigned turn)
     }
     worker = stack_start_worker(NULL);
     return worker > 0;
+}
+
+/* Its processes leave when it dies; until they have closed the port a new one is refused, and tried again. */
+static bool kill_router(unsigned turn)
+{
+    UNUSED(turn);
+    return kill(router, SIGKILL) == 0;
 }
 
 static bool stop_postgres(unsigned turn)
@@ -188,69 +156,117 @@ static bool kill_postmaster(unsigned turn)
 static const struct blow {
     const char *what;
     bool (*strike)(unsigned turn);
-    unsigned times;
+    unsigned times; /* 0: SOAK_ROUNDS */
 } blows[] = {
     { "kill -9 of an api slot", kill_slot, 10 },
     { "kill -9 of a router process", kill_router_child, 4 },
     { "kill -9 of a PostgreSQL backend", kill_backend, 3 },
     { "kill -9 of the worker's supervisor", kill_worker, 3 },
-    { "immediate stop of PostgreSQL", stop_postgres, 2 },
-    { "kill -9 of the postmaster", kill_postmaster, 2 },
+    { "immediate stop of PostgreSQL", stop_postgres, 0 },
+    { "kill -9 of the postmaster", kill_postmaster, 0 },
 };
 
-/* What the database holds against what was acknowledged. */
-static size_t check_booker(PGconn *db, const struct booker *b)
+static int by_size(const void *a, const void *b)
 {
-    cr_expect(b->wrong[0] == '\0', "booker %d was answered %s", b->number, b->wrong);
-    long rows = db_number(db, "SELECT count(*) FROM appointment WHERE staff_id = $1::uuid",
-                          b->staff, NULL);
-    /* The booking under way when the bookers were stopped is finished before they end. */
-    cr_expect_eq((size_t)rows, b->count, "booker %d: %ld rows, %zu acknowledged", b->number, rows,
-                 b->count);
-    for (size_t i = 0; i < b->count; i++) {
-        long there = db_number(
-            db,
-            "SELECT count(*) FROM appointment p JOIN allocation l ON "
-            "l.appointment_id = p.id AND l.resource_id = p.staff_id WHERE p.id = "
-            "$1::uuid",
-            b->acked[i], NULL);
-        cr_expect_eq(there, 1, "booking %s was acknowledged and is there %ld times", b->acked[i],
-                     there);
-    }
-    return b->count;
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
 }
 
-Test(crash, acknowledged_bookings_survive, .timeout = 280)
+static void strike_often(const struct blow *b)
 {
-    worker = stack_worker();
-    bookers_start();
+    static int64_t took[ROUNDS_MAX];
+    unsigned times = b->times ? b->times : how_many("SOAK_ROUNDS", 2);
+    cr_assert_leq(times, ROUNDS_MAX);
+    for (unsigned turn = 0; turn < times; turn++) {
+        cr_assert(b->strike(turn), "%s did not work", b->what);
+        took[turn] = progress(b->what);
+    }
+    qsort(took, times, sizeof took[0], by_size);
+    printf("crash: %u x %s: bookings again after %lld ms (half of the times), at most %lld ms\n",
+           times, b->what, (long long)took[times / 2], (long long)took[times - 1]);
+}
+
+/* Every table and index of the database as it is on the disk, each index against its table. */
+static void expect_sound_files(void)
+{
+    char *out = api_text("%s/log/amcheck.log", stack_env("GREMIO_STATE"));
+    cr_expect_eq(system(api_text("%s/pg_amcheck -h %s -U %s --install-missing --heapallindexed %s "
+                                 ">%s 2>&1",
+                                 stack_env("GREMIO_PG_BIN"), stack_env("GREMIO_PG"),
+                                 stack_env("GREMIO_DB_SUPERUSER"), stack_env("GREMIO_DB"), out)),
+                 0, "pg_amcheck found something, see %s", out);
+}
+
+static void report(const char *what, const struct bookers_sum *s)
+{
+    printf("%s: %zu bookings acknowledged, each there exactly once: 0 lost, 0 doubled; %zu tries, "
+           "%zu without an answer, %zu refused and repeated; longest time without a booking %lld "
+           "ms\n",
+           what, s->acknowledged, s->tries, s->unanswered, s->refused, (long long)s->worst_gap_ms);
+}
+
+Test(crash, acknowledged_bookings_survive, .timeout = 3600)
+{
+    find_programs();
+    bookers_start(BOOKERS, 2);
     progress("start");
     for (size_t i = 0; i < ARRAY_LEN(blows); i++) {
-        int64_t worst = 0;
-        for (unsigned turn = 0; turn < blows[i].times; turn++) {
-            cr_assert(blows[i].strike(turn), "%s did not work", blows[i].what);
-            int64_t took = progress(blows[i].what);
-            worst = took > worst ? took : worst;
+        strike_often(&blows[i]);
+    }
+    struct bookers_sum s = bookers_end();
+    expect_sound_files();
+    report("crash", &s);
+    api_release();
+}
+
+/* ---- blindly ---- */
+
+/* Out of a hundred blows. A backend's death costs a recovery of the whole server, a supervisor's a new start. */
+static const struct blind {
+    unsigned share;
+    bool (*strike)(unsigned turn);
+} blinds[] = {
+    { 62, kill_any_slot }, { 27, kill_router_child }, { 4, kill_worker },
+    { 4, kill_router },    { 3, kill_backend },
+};
+
+static bool strike_blindly(unsigned *seed)
+{
+    unsigned dice = (unsigned)rand_r(seed) % 100;
+    size_t i = 0;
+    while (dice >= blinds[i].share) {
+        dice -= blinds[i++].share;
+    }
+    return blinds[i].strike((unsigned)rand_r(seed));
+}
+
+Test(crash, nothing_is_lost_when_anybody_may_die, .timeout = 3600)
+{
+    unsigned seconds = how_many("SOAK_SECONDS", 5), practices = how_many("SOAK_PRACTICES", 2);
+    unsigned seed = (unsigned)time(NULL), struck = 0;
+    find_programs();
+    bookers_start(practices < BOOKERS ? BOOKERS : practices, practices);
+    progress("start");
+    int64_t end = wait_now_ms() + seconds * INT64_C(1000), next = wait_now_ms();
+    while (wait_now_ms() < end && !bookers_wrong()) {
+        respawn();
+        if (wait_now_ms() >= next) {
+            next += BLIND_EVERY_MS;
+            struck += strike_blindly(&seed);
         }
-        printf("crash: %u x %s: bookings again after at most %lld ms\n", blows[i].times,
-               blows[i].what, (long long)worst);
+        wait_pause();
     }
-    atomic_store(&stopping, true);
-    size_t total = 0, tries = 0, lost = 0, refused = 0;
-    PGconn *db = db_super();
-    char *code = db_code(db, "practice-a");
-    db_do(db, api_text("SET search_path = t_%s", code));
-    free(code);
-    for (int i = 0; i < BOOKERS; i++) {
-        pthread_join(bookers[i].thread, NULL);
-        total += check_booker(db, &bookers[i]);
-        tries += bookers[i].tries;
-        lost += bookers[i].lost;
-        refused += bookers[i].refused;
+    int64_t back = 0;
+    cr_assert(wait_until(is_served, NULL, WAIT_LONG_MS), "no login after the last blow");
+    for (int i = 0; i < 3; i++) { /* the stragglers too */
+        back += progress("the last blow");
     }
-    PQfinish(db);
-    printf(
-        "crash: %zu bookings acknowledged, each there exactly once; %zu requests, %zu without an "
-        "answer, %zu refused and repeated\n",
-        total, tries, lost, refused);
+    struct bookers_sum s = bookers_end();
+    report("blind", &s);
+    printf("blind: %u processes killed in %u s (seed %u), refused or unanswered %.1f %% of the "
+           "tries; steady again %lld ms after the last\n",
+           struck, seconds, seed, 100.0 * (double)(s.tries - s.acknowledged) / (double)s.tries,
+           (long long)back);
+    printf("marks: %u practices, %zu own names and 0 foreign ones in the answers\n", practices,
+           s.own_marks);
 }
