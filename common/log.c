@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Log lines: {"at":..., "level":..., "program":..., "event":..., "pid":..., more}. One write(2) each, so that the
- * processes sharing a descriptor never mix their lines. A line that cannot be written is lost, never waited for. */
+ * processes sharing a descriptor never mix their lines. A line that cannot be written is dropped, never waited for. */
 #include "common/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -18,9 +23,10 @@
 static struct {
     char program[32];
     enum log_level level;
-    int fd;
+    int given, fd;          /* the caller's descriptor, and the one written to */
+    uint64_t dropped, told; /* lines, and how many of them a later line has told of */
     struct sbuf line;
-} self = { .program = "gremio", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
+} self = { .program = "gremio", .level = LOG_LEVEL_INFO, .given = -1, .fd = STDERR_FILENO };
 
 static const char *level_name(enum log_level level)
 {
@@ -44,11 +50,39 @@ void log_rename(const char *program)
     self.program[n] = '\0';
 }
 
+/* A pipe is opened anew: then O_NONBLOCK is ours alone, not of everybody who shares the descriptor. Where that is
+ * refused, poll() before each write has to do. */
+static int open_anew(int fd)
+{
+    struct stat st;
+    char path[40];
+    if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode)) {
+        return fd;
+    }
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    return own >= 0 ? own : fd;
+}
+
 void log_init(const char *program, enum log_level level, int fd)
 {
     log_rename(program);
     self.level = level;
-    self.fd = fd;
+    signal(SIGPIPE, SIG_IGN);
+    if (fd != self.given) {
+        self.given = fd;
+        self.fd = open_anew(fd);
+    }
+}
+
+int log_fd(void)
+{
+    return self.fd;
+}
+
+uint64_t log_dropped(void)
+{
+    return self.dropped;
 }
 
 /* Any bytes as a JSON string: what is not UTF-8 is shown byte by byte, as if it were Latin-1. */
@@ -102,16 +136,32 @@ static void add_pair(const char *name, const char *value)
     add_value(&self.line, slice_of(value));
 }
 
+static bool put(const char *p, size_t n)
+{
+    struct pollfd ready = { .fd = self.fd, .events = POLLOUT };
+    ssize_t done = -1;
+    if (poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT)) {
+        do {
+            done = write(self.fd, p, n);
+        } while (done < 0 && errno == EINTR);
+    }
+    return done >= 0;
+}
+
 static void end(void)
 {
     struct sbuf *b = &self.line;
     int saved = errno;
+    uint64_t untold = self.dropped - self.told;
+    if (untold > 0) {
+        sbuf_text(b, ",\"dropped\":");
+        sbuf_int(b, (int64_t)untold);
+    }
     sbuf_text(b, "}\n");
-    if (!sbuf_failed(b)) {
-        ssize_t n;
-        do {
-            n = write(self.fd, b->data, b->len);
-        } while (n < 0 && errno == EINTR);
+    if (sbuf_failed(b) || !put(b->data, b->len)) {
+        self.dropped++;
+    } else {
+        self.told += untold;
     }
     errno = saved;
 }

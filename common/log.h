@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* One line of JSON per event on standard error (or a file), written with a single write(2).
- * Never give it tokens, passwords, names of people or SQL values. */
+/* One line of JSON per event on standard error (or a file), written with a single write(2) that never waits: a line
+ * that the reader of a pipe or a full disk does not take is dropped and counted. Never give it tokens, passwords, names of people or SQL values. */
 #ifndef GREMIO_LOG_H
 #define GREMIO_LOG_H
 
@@ -9,8 +9,12 @@
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
 /* program names the process in every line ("router", "worker/api-1"); level is the least that is written.
- * fd stays the caller's. */
+ * fd stays the caller's. A reader that goes away is no reason to end: SIGPIPE is ignored from here on. */
 void log_init(const char *program, enum log_level level, int fd);
+/* The descriptor that lines go to, for those that are written in other ways (the access log). */
+int log_fd(void);
+/* Lines dropped so far. The next line that gets through says how many were before it ("dropped"). */
+uint64_t log_dropped(void);
 /* Renames after a fork. The text is copied (at most 31 bytes). */
 void log_rename(const char *program);
 

@@ -24,7 +24,7 @@ struct access_log {
     bool file; /* a regular file: never blocks, takes everything at once */
     int fd;
     char program[32];
-    uint64_t dropped;
+    uint64_t dropped, untold; /* lines, and those the log does not know of yet */
     struct sbuf lines;
 };
 
@@ -134,7 +134,9 @@ static void flush(struct access_log *log)
         left -= done > 0 ? (size_t)done : 0;
     }
     if (left > 0) {
-        log->dropped += count_lines(p, left);
+        uint64_t lines = count_lines(p, left);
+        log->dropped += lines;
+        log->untold += lines;
     }
     sbuf_reset(&log->lines, GATHER_MAX * 2);
 }
@@ -146,11 +148,11 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
     UNUSED(what);
     log->queued = false;
     flush(log);
-    if (log->dropped > 0 && writable(log->fd)) {
+    if (log->untold > 0 && writable(log->fd)) {
         char text[24];
-        snprintf(text, sizeof(text), "%llu", (unsigned long long)log->dropped);
+        snprintf(text, sizeof(text), "%llu", (unsigned long long)log->untold);
         log_seldom(LOG_LEVEL_WARN, "access_log_dropped", text);
-        log->dropped = 0;
+        log->untold = 0;
     }
 }
 
@@ -183,6 +185,11 @@ void access_log_free(struct access_log *log)
         sbuf_fini(&log->lines);
         free(log);
     }
+}
+
+uint64_t access_log_dropped(const struct access_log *log)
+{
+    return log->dropped;
 }
 
 void access_log_write(struct access_log *log, const struct exchange *x, int status, size_t bytes,

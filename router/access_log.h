@@ -17,6 +17,8 @@ MUST_USE enum err access_log_new(struct event_base *base, int fd, const char *pr
 void access_log_free(struct access_log *log);
 void access_log_write(struct access_log *log, const struct exchange *x, int status, size_t bytes,
                       int64_t total_us);
+/* Lines dropped so far. */
+uint64_t access_log_dropped(const struct access_log *log);
 /* Appends the line of one request, newline included. Pure; access_log_write's core. */
 void access_log_line(struct sbuf *out, const char *program, const struct exchange *x, int status,
                      size_t bytes, int64_t total_us);

@@ -28,6 +28,7 @@ struct metrics_view {
     bool directory_connected, draining;
     int64_t directory_age_ms; /* -1: never read */
     uint64_t directory_connects, directory_notifications;
+    uint64_t log_dropped;
     struct token_cache_stats tokens;
     struct dispatch_stats dispatch;
     unsigned channels[CHANNEL_STATE_COUNT];

@@ -131,6 +131,7 @@ static void render_metrics(struct sbuf *out, void *arg)
         .directory_age_ms = sync.age_ms,
         .directory_connects = sync.connects,
         .directory_notifications = sync.notifications,
+        .log_dropped = log_dropped() + access_log_dropped(f->access_log),
         .tokens = token_cache_stats(f->tokens),
     };
     dispatch_get_stats(f->dispatch, &v.dispatch);
@@ -255,7 +256,7 @@ static enum err boot_tables(struct process *p)
     TRY(directory_new(&f->directory));
     TRY(token_cache_new((size_t)p->settings.token_cache, p->revoked, &f->tokens));
     TRY(admit_new((size_t)p->settings.inflight_max, &f->admit));
-    TRY(access_log_new(p->base, STDERR_FILENO, p->name, &f->access_log));
+    TRY(access_log_new(p->base, log_fd(), p->name, &f->access_log));
     return dispatch_new(&config, &f->dispatch);
 }
 

@@ -23,7 +23,7 @@
 
 #define ARGS_MAX 32
 
-static int other_port;
+static int other_port, other_output = -1;
 
 const char *stack_env(const char *name)
 {
@@ -43,6 +43,11 @@ const char *stack_host(void)
 int stack_port(void)
 {
     return other_port ? other_port : (int)strtol(stack_env("GREMIO_PORT"), NULL, 10);
+}
+
+void stack_use_output(int fd)
+{
+    other_output = fd;
 }
 
 void stack_use_port(int port)
@@ -184,7 +189,8 @@ static pid_t spawn_program(const char *program, const char *conf, const char *co
         argv[n++] = "--set";
         argv[n++] = overrides[i];
     }
-    int out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int out = other_output >= 0 ? fcntl(other_output, F_DUPFD_CLOEXEC, 3)
+                                : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     pid_t pid = spawn(argv, out);
     if (out >= 0) {
         close(out);

@@ -35,6 +35,8 @@ int stack_free_port(void);
 pid_t stack_start_router(const char *conf, const char *const *overrides, int *port);
 /* The same, but returns at once, and an override may name another address to listen on. */
 pid_t stack_spawn_router(const char *conf, const char *const *overrides, int *port);
+/* Programs started from now on write their output and their log to fd. -1: back to files of DIR/log. */
+void stack_use_output(int fd);
 /* Starts a worker with the stack's configuration and the overrides (NULL: none); returns its pid at once. */
 pid_t stack_start_worker(const char *const *overrides);
 /* Starts the stack's router once more, on the stack's port, with two processes; returns its pid at once. It ends again

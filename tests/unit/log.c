@@ -3,6 +3,7 @@
 #include "common/log.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,4 +171,39 @@ Test(log, seldom_counts_what_it_swallowed)
     }
     cr_expect_eq(lines, 2);
     cr_expect_gt(told, 0);
+}
+
+/* A pipe's buffer is full when nobody reads: lines are dropped, and the next that gets through says how many. */
+Test(log, a_reader_that_stands_still_stops_nobody)
+{
+    enum { LINES = 3000 };
+    char text[65536];
+    int pipe_ends[2];
+    cr_assert_eq(pipe(pipe_ends), 0);
+    log_init("router", LOG_LEVEL_INFO, pipe_ends[1]);
+    for (int i = 0; i < LINES; i++) {
+        log_event(LOG_LEVEL_INFO, "line", NULL);
+    }
+    uint64_t dropped = log_dropped();
+    cr_expect(dropped > 0 && dropped < LINES, "%lu of %d", (unsigned long)dropped, LINES);
+    cr_assert_gt(read(pipe_ends[0], text, sizeof(text)), 0);
+    log_event(LOG_LEVEL_INFO, "again", NULL);
+    ssize_t n = read(pipe_ends[0], text, sizeof(text) - 1);
+    cr_assert_gt(n, 0);
+    text[n] = '\0';
+    const char *at = strstr(text, "\"dropped\":");
+    cr_expect(at && strtoull(at + 10, NULL, 10) == dropped, "%s", text);
+}
+
+Test(log, a_closed_pipe_and_a_full_disk_are_survived)
+{
+    int pipe_ends[2], full = open("/dev/full", O_WRONLY);
+    cr_assert(full >= 0 && pipe(pipe_ends) == 0);
+    log_init("router", LOG_LEVEL_INFO, full);
+    log_event(LOG_LEVEL_INFO, "line", NULL);
+    cr_expect_eq(log_dropped(), 1);
+    log_init("router", LOG_LEVEL_INFO, pipe_ends[1]);
+    close(pipe_ends[0]);
+    log_event(LOG_LEVEL_INFO, "line", NULL);
+    cr_expect_eq(log_dropped(), 2);
 }
