@@ -76,6 +76,8 @@ struct slice http1_text(const char *head, struct http1_span span);
 MUST_USE enum err http1_path(struct slice raw, char *out, size_t *n);
 
 #define HTTP1_EXTENSION_MAX 256 /* bytes of chunk extensions in one body */
+#define HTTP1_TRAILER_NAME \
+    24 /* bytes kept of a trailer's name: more than any that is refused has */
 
 /* Decoder of one chunked body. */
 struct http1_chunk {
@@ -86,13 +88,16 @@ struct http1_chunk {
     size_t trailer_left; /* budget of trailer bytes; beyond: E_HEADERS_TOO_LARGE */
     unsigned digits;     /* of the present size */
     uint8_t state;
+    uint8_t name_n; /* bytes of the present trailer's name, as far as it is kept */
+    char name[HTTP1_TRAILER_NAME];
 };
 
 /* max: bytes of the decoded body; trailer_max: bytes of trailer fields (what the head left of its budget). */
 void http1_chunk_init(struct http1_chunk *c, uint64_t max, size_t trailer_max);
 
 /* Takes *used bytes of in, of which *data (a part of in) is body. OK: the body is over. E_AGAIN: go on with what follows
- * the used bytes (*used < in.n happens after a piece of data). E_BAD_REQUEST, E_BODY_TOO_LARGE, E_HEADERS_TOO_LARGE: refused. */
+ * the used bytes (*used < in.n happens after a piece of data). E_BAD_REQUEST, E_BODY_TOO_LARGE, E_HEADERS_TOO_LARGE: refused.
+ * Trailers are dropped; one that would change framing, routing, authentication, conditions or content is refused. */
 MUST_USE enum err http1_chunk_read(struct http1_chunk *c, struct slice in, size_t *used,
                                    struct slice *data);
 

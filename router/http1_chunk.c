@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Chunked bodies (RFC 9112 7.1) as one table of states: what the table does not name is refused. Extensions and
  * trailers are checked byte by byte and dropped. */
+#include "common/str.h"
 #include "router/http1.h"
 #include "router/http1_bytes.h"
 
@@ -59,6 +60,57 @@ static const uint8_t next_state[STATE_COUNT][BYTE_KINDS] = {
     [END_LF] = { [LF] = DONE },
 };
 
+/* What must not come behind the body (RFC 9110 6.5.1): a reader that merges trailers into the head would understand the
+ * request otherwise than we do. */
+static const struct slice refused_trailers[] = {
+    /* framing and connection */
+    SLICE("Content-Length"),
+    SLICE("Transfer-Encoding"),
+    SLICE("Trailer"),
+    SLICE("TE"),
+    SLICE("Connection"),
+    SLICE("Keep-Alive"),
+    SLICE("Proxy-Connection"),
+    SLICE("Upgrade"),
+    /* routing */
+    SLICE("Host"),
+    SLICE("Forwarded"),
+    SLICE("X-Forwarded-For"),
+    SLICE("X-Forwarded-Host"),
+    SLICE("X-Forwarded-Proto"),
+    /* authentication */
+    SLICE("Authorization"),
+    SLICE("Proxy-Authorization"),
+    SLICE("Cookie"),
+    /* conditions and controls */
+    SLICE("Cache-Control"),
+    SLICE("Expect"),
+    SLICE("Idempotency-Key"),
+    SLICE("If-Match"),
+    SLICE("If-None-Match"),
+    SLICE("If-Modified-Since"),
+    SLICE("If-Unmodified-Since"),
+    SLICE("If-Range"),
+    SLICE("Max-Forwards"),
+    SLICE("Pragma"),
+    SLICE("Range"),
+    SLICE("X-Request-Id"),
+    /* content */
+    SLICE("Content-Encoding"),
+    SLICE("Content-Range"),
+    SLICE("Content-Type"),
+};
+
+static bool trailer_refused(struct slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(refused_trailers); i++) {
+        if (str_ieq(refused_trailers[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum kind kind_of(unsigned char byte)
 {
     switch (byte) {
@@ -106,6 +158,25 @@ static enum err begin_data(struct http1_chunk *c)
     return OK;
 }
 
+/* One byte of the trailer section, which has what the head left of its budget. */
+static enum err step_trailer(struct http1_chunk *c, unsigned char byte)
+{
+    if (c->trailer_left == 0) {
+        return E_HEADERS_TOO_LARGE;
+    }
+    c->trailer_left--;
+    if (c->state == TRAILER) {
+        c->name_n = 0;
+    } else if (c->state == TRAILER_NAME && c->name_n < HTTP1_TRAILER_NAME) {
+        c->name[c->name_n++] = (char)byte;
+    } else if (c->state == TRAILER_VALUE && c->name_n > 0) {
+        struct slice name = { c->name, c->name_n };
+        c->name_n = 0; /* judged once, at its colon */
+        return trailer_refused(name) ? E_BAD_REQUEST : OK;
+    }
+    return OK;
+}
+
 /* Follows one byte outside of data, counting what is limited. */
 static enum err step(struct http1_chunk *c, unsigned char byte)
 {
@@ -124,13 +195,7 @@ static enum err step(struct http1_chunk *c, unsigned char byte)
     if (to == DATA) {
         return begin_data(c);
     }
-    if (to >= TRAILER && to <= TRAILER_LF) {
-        if (c->trailer_left == 0) {
-            return E_HEADERS_TOO_LARGE;
-        }
-        c->trailer_left--;
-    }
-    return OK;
+    return to >= TRAILER && to <= TRAILER_LF ? step_trailer(c, byte) : OK;
 }
 
 enum err http1_chunk_read(struct http1_chunk *c, struct slice in, size_t *used, struct slice *data)

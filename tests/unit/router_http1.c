@@ -381,6 +381,12 @@ static const struct {
     { SLICE("0\r\n a: b\r\n\r\n"), E_BAD_REQUEST, "" },
     { SLICE("0\r\nA: b\n\r\n"), E_BAD_REQUEST, "" },
     { SLICE("0\r\nA : b\r\n\r\n"), E_BAD_REQUEST, "" },
+    { SLICE("0\r\nContent-Length: 5\r\n\r\n"), E_BAD_REQUEST, "" },
+    { SLICE("1\r\nx\r\n0\r\nA: b\r\ntransfer-ENCODING:x\r\n"), E_BAD_REQUEST, "x" },
+    { SLICE("0\r\nhost:\r\n\r\n"), E_BAD_REQUEST, "" },
+    { SLICE("0\r\nAuthorization: Bearer x\r\n\r\n"), E_BAD_REQUEST, "" },
+    { SLICE("0\r\nContent-Lengths: 5\r\nHos: t\r\n\r\n"), OK, "" },
+    { SLICE("0\r\nProxy-Authorization-Of-Mine: x\r\n\r\n"), OK, "" },
 };
 
 Test(http1, chunks)
