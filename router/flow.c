@@ -234,10 +234,6 @@ static void on_head(struct exchange *x, void *arg)
     if (serve_health(f, x)) {
         return;
     }
-    if (x->method == M_OTHER) {
-        http_problem(x, E_NOT_IMPLEMENTED, DETAIL_NONE);
-        return;
-    }
     route_map_find(routes_map(f->routes), x->method, x->path, &match);
     if (match.row < 0) {
         serve_other(f, x, &match);
@@ -300,12 +296,21 @@ static void on_request(struct exchange *x, void *arg)
     }
 }
 
+/* A client that closed its sending side may have left or may still read. What a slot works on is answered, for its work
+ * is spent either way; what waits in line gives up its place, so that nobody waits behind clients who left. */
 static void on_gone(struct exchange *x, void *arg)
 {
     struct flow *f = arg;
+    if (x->conn && (x->state == X_SENT || x->state == X_STARTED)) {
+        return;
+    }
     dispatch_gone(f->dispatch, x);
     admit_leave(f->admit, x);
-    http_drop(x);
+    if (x->conn) {
+        http_problem(x, E_OVERLOADED, DETAIL_NONE);
+    } else {
+        http_drop(x);
+    }
 }
 
 static void on_end(const struct exchange *x, int status, size_t bytes, void *arg)

@@ -183,6 +183,22 @@ static bool advance(struct http_conn *c)
     return false;
 }
 
+/* The client will send no more and everything that came whole is answered or waits for room in the output: what is
+ * left is the rest of answers, or part of a request that nobody will finish. */
+static void end_of_input(struct http_conn *c)
+{
+    size_t unsent = evbuffer_get_length(bufferevent_get_output(c->bev));
+    size_t waiting = evbuffer_get_length(bufferevent_get_input(c->bev));
+    if (c->phase == HTTP_IDLE && waiting > 0 && unsent > HTTP_UNSENT_MAX) {
+        return; /* on_written goes on */
+    }
+    if (unsent > 0 && c->hx == NULL) {
+        http_life_phase(c, HTTP_CLOSING);
+    } else {
+        http_life_kill(c);
+    }
+}
+
 static void pump(struct http_conn *c)
 {
     if (c->pumping) {
@@ -194,9 +210,12 @@ static void pump(struct http_conn *c)
     c->pumping = false;
     if (c->phase == HTTP_DEAD) {
         http_life_free(c);
-    } else if (c->phase == HTTP_CLOSING &&
-               evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
-        http_write_linger(c);
+    } else if (c->phase == HTTP_CLOSING) {
+        if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
+            http_write_linger(c);
+        }
+    } else if (c->eof && c->phase != HTTP_DECIDE && c->phase != HTTP_BUSY) {
+        end_of_input(c);
     }
 }
 
@@ -233,20 +252,33 @@ static void on_written(struct bufferevent *bev, void *arg)
     }
 }
 
+/* RFC 9112 9.6: a client may close its sending side and still read. One that left altogether looks the same until
+ * something is written to it, so whoever holds the request decides what it is worth. */
+static void on_eof(struct http_conn *c)
+{
+    struct http_server *s = c->server;
+    c->eof = true;
+    if (c->phase == HTTP_BUSY || c->phase == HTTP_DECIDE) {
+        s->cb.on_gone(&c->hx->x, s->cb.arg);
+    } else {
+        pump(c);
+    }
+}
+
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
+    UNUSED(bev);
     struct http_conn *c = arg;
     if (what & BEV_EVENT_CONNECTED) {
         http_life_phase(c, HTTP_IDLE);
         return;
     }
-    bool unsent = evbuffer_get_length(bufferevent_get_output(bev)) > 0;
-    if ((what & BEV_EVENT_EOF) && unsent && c->hx == NULL) {
-        c->eof = true; /* only its sending is over: it may still read what it asked for */
-        http_life_phase(c, HTTP_CLOSING);
-        return;
+    if ((what & BEV_EVENT_EOF) && !c->tls && c->phase != HTTP_LINGER) {
+        on_eof(c);
+    } else {
+        http_life_kill(
+            c); /* over TLS the client's end is the end of both (libevent writes no more) */
     }
-    http_life_kill(c);
 }
 
 static struct bufferevent *make_bufferevent(struct http_server *s, int fd)

@@ -191,5 +191,6 @@ enum err http_exchange_fill(struct http_exchange *hx, const char *head, bool who
     x->content_length = h->content_length;
     x->has_body = h->chunked || h->content_length > 0;
     TRY(set_path(x, copy, h));
-    return set_fields(x, copy, h);
+    TRY(set_fields(x, copy, h));
+    return x->method == M_OTHER ? E_NOT_IMPLEMENTED : OK;
 }

@@ -18,8 +18,10 @@ struct http_callbacks {
     void (*on_head)(struct exchange *x, void *arg);
     /* The body is complete (x->body) and within the limit. Answers now or later, exactly once. */
     void (*on_request)(struct exchange *x, void *arg);
-    /* The client went away (or closed its sending side) while flow or dispatch held x (from on_request on, or after an on_head that did neither of the
-     * above): x stays valid until http_drop(x) is called. One whose body never came whole just ends (on_end). */
+    /* The client left while flow or dispatch held x (from on_request on, or after an on_head that did neither of the
+     * above). x->conn NULL: for good; x stays valid until http_drop(x). x->conn set: it closed its sending side and may
+     * still read, so an answer, now or later, is sent; should the connection break meanwhile, on_gone comes again.
+     * One whose body never came whole just ends (on_end). */
     void (*on_gone)(struct exchange *x, void *arg);
     /* The last word on every exchange (also parser errors: they have no target), before it is freed: access log and
      * metrics. status 499: the client left before the answer. May be NULL. */

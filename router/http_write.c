@@ -72,7 +72,7 @@ static bool skip_body(struct http_conn *c, const struct exchange *x)
 
 static bool must_close(struct http_conn *c, const struct exchange *x)
 {
-    return x->close_after || c->server->draining ||
+    return x->close_after || c->server->draining || (c->eof && input_waiting(c) == 0) ||
            c->requests >= c->server->limits->requests_per_connection || !skip_body(c, x);
 }
 
@@ -86,7 +86,7 @@ static void carry_on(struct http_conn *c)
         if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
             http_write_linger(c);
         }
-    } else if (input_waiting(c) > 0) {
+    } else if (input_waiting(c) > 0 || c->eof) {
         http_life_wake(c);
     }
 }

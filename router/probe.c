@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* The echo behind --probe-listen: everything is answered 200, so that an outside suite sees the protocol alone. */
+/* The echo behind --probe-listen: every method the router knows is answered 200, so that an outside suite sees the
+ * protocol alone. One line per request on standard output: who sits in front can compare counts. */
 #include "router/probe.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -30,10 +32,22 @@ static void on_gone(struct exchange *x, void *arg)
     http_drop(x);
 }
 
+static void on_end(const struct exchange *x, int status, size_t bytes, void *arg)
+{
+    UNUSED(bytes);
+    UNUSED(arg);
+    printf("%d %s %zu\n", status, method_name(x->method), x->body.n);
+}
+
 enum err probe_new(struct event_base *base, const char *address, const struct http_limits *limits,
                    struct sbuf *why, struct probe **out)
 {
-    struct http_callbacks cb = { .on_head = on_head, .on_request = on_request, .on_gone = on_gone };
+    struct http_callbacks cb = {
+        .on_head = on_head,
+        .on_request = on_request,
+        .on_gone = on_gone,
+        .on_end = on_end,
+    };
     struct probe *p = calloc(1, sizeof(*p));
     if (p == NULL) {
         sbuf_text(why, "out of memory");
@@ -51,6 +65,7 @@ enum err probe_new(struct event_base *base, const char *address, const struct ht
         free(p);
         return e;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0);
     *out = p;
     return OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* An echo server on the same HTTP code as the router, for conformance suites from outside: 200 to any method on any
- * path, the request's body as its body. Never part of a running installation. */
+/* An echo server on the same HTTP code as the router, for conformance suites from outside: 200 to any known method
+ * on any path, the request's body as its body, "STATUS METHOD BODY-BYTES" on standard output for every request, refused
+ * ones too. Never part of a running installation. */
 #ifndef GREMIO_PROBE_H
 #define GREMIO_PROBE_H
 

@@ -28,8 +28,8 @@ struct rig {
     struct http_server *server;
     struct http_limits limits;
     uint16_t port;
-    struct exchange *held; /* the last of /hold */
-    int heads, requests, gone, ends, last_status;
+    struct exchange *held;                                /* the last of /hold */
+    int heads, requests, gone, broken, ends, last_status; /* broken: gone for good */
     char last_code[40];
 };
 
@@ -75,8 +75,8 @@ static inline void rig_on_request(struct exchange *x, void *arg)
 static inline void rig_on_gone(struct exchange *x, void *arg)
 {
     struct rig *r = arg;
-    cr_assert_null(x->conn);
     r->gone++;
+    r->broken += x->conn == NULL;
 }
 
 static inline void rig_on_end(const struct exchange *x, int status, size_t bytes, void *arg)

@@ -220,12 +220,21 @@ Test(http, the_answer_to_an_error_survives_what_is_still_sent)
     rig_hang_up(in);
 }
 
+/* A reset instead of a clean end. */
+static void slam(struct rig_in *in)
+{
+    setsockopt(in->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 },
+               sizeof(struct linger));
+    rig_hang_up(in);
+}
+
 Test(http, a_client_that_leaves)
 {
     struct rig_in *in = rig_ask(&r, SLICE(ASK("/hold")));
     RIG_UNTIL(&r, r.held != NULL);
-    rig_hang_up(in);
-    RIG_UNTIL(&r, r.gone == 1);
+    slam(in);
+    RIG_UNTIL(&r, r.broken == 1);
+    cr_expect_null(r.held->conn);
     cr_expect_eq(r.ends, 0);
     http_drop(r.held);
     cr_expect_eq(r.ends, 1);
@@ -235,8 +244,8 @@ Test(http, a_client_that_leaves)
     r.held = NULL;
     in = rig_ask(&r, SLICE(ASK("/hold")));
     RIG_UNTIL(&r, r.held != NULL);
-    rig_hang_up(in);
-    RIG_UNTIL(&r, r.gone == 2);
+    slam(in);
+    RIG_UNTIL(&r, r.broken == 2);
     rig_echo(r.held);
     cr_expect_eq(r.ends, 2);
     /* In the middle of a body nobody but http holds it. */
@@ -245,6 +254,66 @@ Test(http, a_client_that_leaves)
     rig_hang_up(in);
     RIG_UNTIL(&r, r.ends == 3);
     cr_expect_eq(r.gone, 2);
+}
+
+/* The client says that it will send no more, and reads on. */
+static struct rig_in *ask_and_close(struct slice text)
+{
+    struct rig_in *in = rig_ask(&r, text);
+    cr_assert_eq(shutdown(in->fd, SHUT_WR), 0);
+    return in;
+}
+
+Test(http, a_client_that_half_closes_is_answered)
+{
+    struct rig_in *in = ask_and_close(SLICE(ASK("/one") ASK("/two") ASK("/three")));
+    rig_expect_close(&r, in);
+    cr_expect_eq(rig_count(in->text, "HTTP/1.1 200"), 3, "%s", in->text);
+    rig_hang_up(in);
+    in = ask_and_close(SLICE(ASK("/hold")));
+    RIG_UNTIL(&r, r.gone == 1);
+    cr_expect_eq(r.broken, 0);
+    rig_echo(r.held);
+    rig_expect_close(&r, in);
+    cr_expect_eq(rig_count(in->text, "Connection: close"), 1);
+    cr_expect_eq(rig_count(in->text, "HTTP/1.1 200"), 1);
+    rig_hang_up(in);
+    /* Dropped, it is cut off. */
+    in = ask_and_close(SLICE(ASK("/hold")));
+    RIG_UNTIL(&r, r.gone == 2);
+    http_drop(r.held);
+    rig_expect_close(&r, in);
+    cr_expect_eq(in->n, 0);
+    rig_hang_up(in);
+    RIG_UNTIL(&r, http_connections(r.server) == 0);
+}
+
+Test(http, behind_a_held_request_the_rest_is_answered_too)
+{
+    struct rig_in *in = ask_and_close(SLICE(ASK("/hold") ASK("/big") ASK("/") "GET / HT"));
+    RIG_UNTIL(&r, r.gone == 1);
+    rig_echo(r.held);
+    size_t total = 0, answers = 0;
+    RIG_UNTIL(&r, (rig_poll(in), total += in->n, answers += (size_t)rig_count(in->text, "HTTP/1.1"),
+                   in->n = 0, in->text[0] = '\0', in->closed));
+    cr_expect(!in->reset && total > RIG_BIG && answers == 3, "%zu bytes, %zu answers", total,
+              answers);
+    cr_expect_eq(r.requests, 3, "half a request was taken for one");
+    rig_hang_up(in);
+    RIG_UNTIL(&r, http_connections(r.server) == 0);
+}
+
+Test(http, half_a_request_and_the_end)
+{
+    struct rig_in *in = ask_and_close(SLICE("GET / HTTP/1.1\r\nHost: h\r\n"));
+    rig_expect_close(&r, in);
+    cr_expect_eq(in->n, 0);
+    rig_hang_up(in);
+    in = ask_and_close(SLICE("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc"));
+    rig_expect_close(&r, in);
+    cr_expect_eq(in->n, 0);
+    cr_expect_eq(r.requests, 0);
+    rig_hang_up(in);
 }
 
 Test(http, on_head_may_decide_later)
