@@ -39,6 +39,17 @@ static bool first_line(FILE *f, char out[ACCOUNT_PASSWORD_MAX])
     return fits;
 }
 
+enum err account_password_check(struct slice password, struct sbuf *why)
+{
+    if (!str_utf8_valid(password) || str_utf8_len(password) < ACCOUNT_PASSWORD_MIN ||
+        password.n >= ACCOUNT_PASSWORD_MAX) {
+        sbuf_fmt(why, "The password must have %d to %d characters, on one line.",
+                 ACCOUNT_PASSWORD_MIN, ACCOUNT_PASSWORD_MAX - 1);
+        return E_INVALID;
+    }
+    return OK;
+}
+
 enum err account_password_read(const char *file, char out[ACCOUNT_PASSWORD_MAX], struct sbuf *why)
 {
     bool standard = strcmp(file, "-") == 0;
@@ -51,13 +62,7 @@ enum err account_password_read(const char *file, char out[ACCOUNT_PASSWORD_MAX],
     if (!standard) {
         fclose(f);
     }
-    struct slice text = slice_of(read ? out : "");
-    if (!str_utf8_valid(text) || str_utf8_len(text) < ACCOUNT_PASSWORD_MIN) {
-        sbuf_fmt(why, "The password must have %d to %d characters, on the first line.",
-                 ACCOUNT_PASSWORD_MIN, ACCOUNT_PASSWORD_MAX - 1);
-        return E_INVALID;
-    }
-    return OK;
+    return account_password_check(slice_of(read ? out : ""), why);
 }
 
 enum err account_hash(const char *password, char out[ACCOUNT_HASH_MAX])

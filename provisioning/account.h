@@ -17,6 +17,8 @@ void account_password_make(char out[ACCOUNT_PASSWORD_MAX]);
 /* First line of file, "-" for standard input. E_INVALID with a sentence when it is too short, too long or unreadable. */
 MUST_USE enum err account_password_read(const char *file, char out[ACCOUNT_PASSWORD_MAX],
                                         struct sbuf *why);
+/* Length and UTF-8, as every password set here must have them. E_INVALID with a sentence. */
+MUST_USE enum err account_password_check(struct slice password, struct sbuf *why);
 /* argon2id, one pass, 46 MiB (OWASP ASVS 5 appendix C), as a PHC string. E_NOMEM. Takes about 45 ms. */
 MUST_USE enum err account_hash(const char *password, char out[ACCOUNT_HASH_MAX]);
 /* Lower-cases an e-mail into out and checks its shape: one '@', a domain with a dot, at most 254 bytes. E_INVALID. */

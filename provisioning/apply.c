@@ -283,7 +283,7 @@ static enum apply_outcome outcome_of(PGconn *c, enum err e, enum apply_outcome d
     if (PQstatus(c) == CONNECTION_BAD || e == E_DB_UNAVAILABLE) {
         return APPLY_LOST;
     }
-    if (e == E_TENANT_BUSY || e == E_AGAIN) {
+    if (e == E_BUSY || e == E_AGAIN) {
         return APPLY_BUSY;
     }
     return e == E_STATE_CONFLICT ? decided : APPLY_FAILED;

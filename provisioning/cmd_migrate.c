@@ -56,13 +56,6 @@ static void versions_text(struct call *call, const struct versions *v, int lates
     }
 }
 
-static void print_json(struct sbuf *b)
-{
-    sbuf_char(b, '\0');
-    puts(sbuf_failed(b) ? "" : b->data);
-    sbuf_fini(b);
-}
-
 static enum err tenant_files(struct call *call, struct migrations *files, int *known)
 {
     return ledger_tenant_files(call->db, call->settings->sql_dir, files, known, &call->why);
@@ -81,7 +74,7 @@ static void plan_json(const struct migrations *files, int known, const struct ve
     sbuf_text(&b, "], \"versions\": ");
     versions_json(v, &b);
     sbuf_text(&b, "}}");
-    print_json(&b);
+    output_json(&b);
 }
 
 static void plan_text(struct call *call, const struct migrations *files, int known,
@@ -166,7 +159,7 @@ static void status_report(struct call *call, int latest, const struct versions *
         sbuf_text(&b, ", \"failures\": ");
         failures_json(failures, &b);
         sbuf_text(&b, "}}");
-        print_json(&b);
+        output_json(&b);
         return;
     }
     versions_text(call, v, latest);
@@ -213,7 +206,9 @@ static const struct command_option run_options[] = {
 struct running {
     struct call *call;
     struct migrations files;
+    PGresult *rows;           /* of the directory; items borrow their slugs */
     struct fleet_item *items; /* canaries first */
+    struct apply_target *targets;
     size_t n, canaries;
     unsigned parallel, stop_after;
     struct progress progress;
@@ -226,7 +221,7 @@ static void on_progress(void *context, const struct fleet_count *count,
 {
     struct running *r = context;
     if (item && item->state == FLEET_FAILED) {
-        progress_line(&r->progress, item->slug, item->fault.text);
+        progress_line(&r->progress, item->name, item->fault.text);
     }
     size_t settled = r->before + count->done + count->skipped + count->failed;
     progress_show(&r->progress, settled, r->n, r->sum.failed + count->failed, false);
@@ -243,14 +238,16 @@ static bool listed(const char *list, const char *slug)
     return false;
 }
 
-static enum err item_read(const PGresult *r, int row, struct fleet_item *item)
+static enum err item_read(struct running *run, int row)
 {
     int64_t pool;
-    TRY(str_copy(slice_of(PQgetvalue(r, row, 0)), item->target.id, sizeof(item->target.id)));
-    TRY(str_copy(slice_of(PQgetvalue(r, row, 1)), item->target.code, sizeof(item->target.code)));
-    TRY(str_copy(slice_of(PQgetvalue(r, row, 2)), item->slug, sizeof(item->slug)));
+    const PGresult *r = run->rows;
+    struct apply_target *t = &run->targets[row];
+    TRY(str_copy(slice_of(PQgetvalue(r, row, 0)), t->id, sizeof(t->id)));
+    TRY(str_copy(slice_of(PQgetvalue(r, row, 1)), t->code, sizeof(t->code)));
     TRY(str_int(slice_of(PQgetvalue(r, row, 3)), 0, TENANT_POOLS_MAX - 1, &pool));
-    item->target.pool = (unsigned)pool;
+    t->pool = (unsigned)pool;
+    run->items[row] = (struct fleet_item){ .name = PQgetvalue(r, row, 2), .what = t };
     return OK;
 }
 
@@ -260,26 +257,25 @@ static enum err items_read(struct running *run, const char *canary)
     char latest[16];
     snprintf(latest, sizeof(latest), "%d", migrations_latest(&run->files));
     const char *params[] = { latest };
-    PGresult *r;
     TRY(pg_ask(run->call->db,
                "select id, code, slug, pool from public.tenant"
                " where schema_version < $1 and state <> 'closing' order by schema_version, id",
-               1, params, &r, &run->call->why));
-    enum err e = OK;
-    size_t n = (size_t)PQntuples(r);
-    run->items = calloc(n + 1, sizeof(*run->items));
-    for (size_t i = 0; run->items && i < n && e == OK; i++) {
-        e = item_read(r, (int)i, &run->items[i]);
-        if (e == OK && listed(canary, run->items[i].slug)) {
+               1, params, &run->rows, &run->call->why));
+    run->n = (size_t)PQntuples(run->rows);
+    run->items = calloc(run->n + 1, sizeof(*run->items));
+    run->targets = calloc(run->n + 1, sizeof(*run->targets));
+    if (!run->items || !run->targets) {
+        return E_NOMEM;
+    }
+    for (size_t i = 0; i < run->n; i++) {
+        TRY(item_read(run, (int)i));
+        if (listed(canary, run->items[i].name)) {
             struct fleet_item moved = run->items[i];
-            moved.canary = true;
             run->items[i] = run->items[run->canaries];
             run->items[run->canaries++] = moved;
         }
     }
-    PQclear(r);
-    run->n = n;
-    return run->items ? e : E_NOMEM;
+    return OK;
 }
 
 /* A canary that is not in the directory is a typing mistake, and must not mean "no canary". */
@@ -314,14 +310,26 @@ static void add_counts(struct running *run, const struct fleet_count *c)
     run->before = run->sum.done + run->sum.skipped + run->sum.failed;
 }
 
+/* A fleet_work_fn. */
+static enum apply_outcome migrate_one(PGconn *db, const struct fleet_item *item, void *context,
+                                      struct apply_fault *fault)
+{
+    const struct running *run = context;
+    enum apply_outcome outcome = apply_migrate(db, item->what, &run->files, fault);
+    if (outcome == APPLY_FAILED) {
+        apply_record_failure(db, item->what, fault);
+    }
+    return outcome;
+}
+
 static enum err run_phase(struct running *run, size_t from, size_t n, unsigned stop_after)
 {
     struct fleet_count count;
     const struct fleet_options options = {
         .settings = run->call->settings,
-        .files = &run->files,
         .parallel = run->parallel,
         .stop_after = stop_after,
+        .work = migrate_one,
         .on_progress = on_progress,
         .context = run,
     };
@@ -365,13 +373,13 @@ static void run_json(const struct running *run, size_t left)
             continue;
         }
         sbuf_fmt(&b, "%s{\"slug\": \"%s\", \"version\": %d, \"sqlstate\": \"%s\", \"error\": ",
-                 first ? "" : ", ", item->slug, item->fault.version, item->fault.sqlstate);
+                 first ? "" : ", ", item->name, item->fault.version, item->fault.sqlstate);
         sbuf_json(&b, slice_of(item->fault.text));
         sbuf_char(&b, '}');
         first = false;
     }
     sbuf_text(&b, "]}}");
-    print_json(&b);
+    output_json(&b);
 }
 
 static int run_report(struct running *run)
@@ -399,25 +407,12 @@ static int run_report(struct running *run)
     return run->sum.lost ? EXIT_UNREACHABLE : EXIT_PARTLY;
 }
 
-static enum err number(struct call *call, const char *name, int64_t min, int64_t max,
-                       unsigned *value)
-{
-    int64_t n = *value;
-    const char *text = command_option(call, name);
-    if (text && str_int(slice_of(text), min, max, &n) != OK) {
-        sbuf_fmt(&call->why, "--%s must be a number from %d to %d.", name, (int)min, (int)max);
-        return E_INVALID;
-    }
-    *value = (unsigned)n;
-    return OK;
-}
-
 static enum err prepare(struct running *run)
 {
     int known;
     const char *canary = command_option(run->call, "canary");
-    TRY(number(run->call, "parallel", 1, FLEET_PARALLEL_MAX, &run->parallel));
-    TRY(number(run->call, "stop-after", 0, 1000000, &run->stop_after));
+    TRY(command_number(run->call, "parallel", 1, FLEET_PARALLEL_MAX, &run->parallel));
+    TRY(command_number(run->call, "stop-after", 0, 1000000, &run->stop_after));
     TRY(tenant_files(run->call, &run->files, &known));
     TRY(check_canaries(run->call, canary));
     return items_read(run, canary);
@@ -432,6 +427,8 @@ static int run_run(struct call *call)
     }
     int code = e == OK ? run_report(&run) : output_failed(&call->out, e, &call->why);
     free(run.items);
+    free(run.targets);
+    PQclear(run.rows);
     migrations_free(&run.files);
     return code;
 }

@@ -5,11 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/str.h"
 #include "provisioning/db.h"
 
 const struct command *const command_groups[] = {
-    cmd_init_commands,     cmd_tenant_commands, cmd_migrate_commands,
-    cmd_operator_commands, cmd_demo_commands,   NULL,
+    cmd_init_commands,
+    cmd_tenant_commands,
+    cmd_import_commands,
+    cmd_migrate_commands,
+    cmd_operator_commands,
+    cmd_demo_commands,
+    NULL,
 };
 
 static bool words_match(const struct command *c, int argc, char **argv)
@@ -97,6 +103,19 @@ const char *command_option(const struct call *call, const char *name)
 {
     int i = option_index(call->command, name);
     return i < 0 ? NULL : call->values[i];
+}
+
+enum err command_number(struct call *call, const char *name, int64_t min, int64_t max,
+                        unsigned *value)
+{
+    int64_t n = *value;
+    const char *text = command_option(call, name);
+    if (text && str_int(slice_of(text), min, max, &n) != OK) {
+        sbuf_fmt(&call->why, "--%s must be a number from %d to %d.", name, (int)min, (int)max);
+        return E_INVALID;
+    }
+    *value = (unsigned)n;
+    return OK;
 }
 
 /* Takes the option at argv[*at], and its value behind it or after '='. */

@@ -53,12 +53,16 @@ extern const struct command *const command_groups[];
 int command_run(int argc, char **argv, struct call *call);
 /* Value of an option, NULL when it was not given; a flag that was given is "". name must be in the verb's rows. */
 const char *command_option(const struct call *call, const char *name);
+/* The same as a number; *value keeps its default when the option was not given. E_INVALID with a sentence in why. */
+MUST_USE enum err command_number(struct call *call, const char *name, int64_t min, int64_t max,
+                                 unsigned *value);
 /* The commands section of --help. */
 void command_help(struct sbuf *out);
 
 /* The groups, one array per cmd_*.c. */
 extern const struct command cmd_init_commands[];
 extern const struct command cmd_tenant_commands[];
+extern const struct command cmd_import_commands[];
 extern const struct command cmd_migrate_commands[];
 extern const struct command cmd_operator_commands[];
 extern const struct command cmd_demo_commands[];

@@ -6,7 +6,7 @@
 
 #include "common/pg.h"
 
-/* E_NOT_FOUND; E_TENANT_BUSY when a lock was not to be had in time (repeat). */
+/* E_NOT_FOUND; E_BUSY when a lock was not to be had in time (repeat). */
 MUST_USE enum err erase_practice(PGconn *c, const char *slug, struct sbuf *why);
 
 #endif

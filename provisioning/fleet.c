@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
@@ -17,7 +18,8 @@
 #include "provisioning/db.h"
 
 #define TICK_MS    200
-#define BACKOFF_US 300000 /* times the attempt */
+#define BACKOFF_US 300000 /* times the attempt, and as much again at random */
+#define KNOCK_US   500000 /* between two tries to reach a database that went away */
 #define NOTHING    SIZE_MAX
 
 struct child {
@@ -28,13 +30,16 @@ struct child {
 
 struct answer {
     enum apply_outcome outcome;
+    bool unreachable; /* APPLY_LOST, and the work never began */
     struct apply_fault fault;
 };
 
 struct fleet {
     struct fleet_item *items;
     size_t n;
-    size_t fresh; /* items below were handed out at least once */
+    size_t fresh;           /* items below were handed out at least once */
+    int64_t lost_us;        /* since when the database is away; 0: it is there */
+    int64_t pause_until_us; /* nothing is handed out before */
     const struct fleet_options *options;
     struct fleet_count *count;
     struct child children[FLEET_PARALLEL_MAX];
@@ -49,20 +54,19 @@ static void set_fault(struct apply_fault *fault, const struct sbuf *why)
     snprintf(fault->text, sizeof(fault->text), "%.*s", (int)size_min(text.n, 200), text.p);
 }
 
-static void child_migrate(const struct fleet *f, size_t item, PGconn **db, struct answer *out)
+static void child_work(const struct fleet *f, size_t item, PGconn **db, struct answer *out)
 {
     struct sbuf why;
     sbuf_init(&why);
     *out = (struct answer){ .outcome = APPLY_LOST };
     if (*db || db_open_provision(f->options->settings, db, &why) == OK) {
-        out->outcome = apply_migrate(*db, &f->items[item].target, f->options->files, &out->fault);
+        out->outcome = f->options->work(*db, &f->items[item], f->options->context, &out->fault);
     } else {
+        out->unreachable = true;
         set_fault(&out->fault, &why);
     }
     sbuf_fini(&why);
-    if (out->outcome == APPLY_FAILED) {
-        apply_record_failure(*db, &f->items[item].target, &out->fault);
-    } else if (out->outcome == APPLY_LOST) {
+    if (out->outcome == APPLY_LOST) {
         PQfinish(*db);
         *db = NULL;
     }
@@ -75,7 +79,7 @@ static void child_loop(const struct fleet *f, int fd)
     size_t item;
     while (recv(fd, &item, sizeof(item), 0) == (ssize_t)sizeof(item)) {
         struct answer answer;
-        child_migrate(f, item, &db, &answer);
+        child_work(f, item, &db, &answer);
         if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) != (ssize_t)sizeof(answer)) {
             break;
         }
@@ -113,14 +117,17 @@ static bool child_start(struct fleet *f, struct child *c)
 
 static bool stopping(const struct fleet *f)
 {
-    return f->count->interrupted || f->count->stopped;
+    return f->count->interrupted || f->count->stopped || f->count->lost;
 }
 
 /* The next item to hand out: new ones first, then those whose locks were taken and whose time has come. */
 static size_t next_item(struct fleet *f, int64_t now)
 {
-    if (f->fresh < f->n) {
-        return f->fresh++;
+    while (f->fresh < f->n) {
+        size_t i = f->fresh++;
+        if (f->items[i].state == FLEET_WAITING) {
+            return i;
+        }
     }
     for (size_t i = 0; i < f->n; i++) {
         if (f->items[i].state == FLEET_WAITING && f->items[i].not_before_us <= now) {
@@ -153,15 +160,15 @@ static void fail(struct fleet *f, struct fleet_item *item)
     }
 }
 
-/* A lock or the connection was not there: later again, so many times. */
-static void postpone(struct fleet *f, struct fleet_item *item, bool lost)
+/* A lock was not to be had, or the connection broke in the middle: later again, so many times. */
+static void postpone(struct fleet *f, struct fleet_item *item)
 {
     if (++item->attempts < FLEET_ATTEMPTS) {
+        int64_t delay = (int64_t)item->attempts * BACKOFF_US;
         item->state = FLEET_WAITING;
-        item->not_before_us = clock_mono_us() + (int64_t)item->attempts * BACKOFF_US;
+        item->not_before_us = clock_mono_us() + delay + randombytes_uniform(BACKOFF_US);
         return;
     }
-    f->count->lost = f->count->lost || lost;
     if (item->fault.text[0] == '\0') {
         snprintf(item->fault.text, sizeof(item->fault.text),
                  "its locks were taken at all %d attempts", FLEET_ATTEMPTS);
@@ -169,10 +176,21 @@ static void postpone(struct fleet *f, struct fleet_item *item, bool lost)
     fail(f, item);
 }
 
+/* The database is away: no practice's fault. Everybody waits; after so long the run ends and leaves the rest. */
+static void knock_later(struct fleet *f, struct fleet_item *item)
+{
+    int64_t now = clock_mono_us();
+    f->lost_us = f->lost_us ? f->lost_us : now;
+    f->pause_until_us = now + KNOCK_US;
+    item->state = FLEET_WAITING;
+    f->count->lost = now - f->lost_us > FLEET_PATIENCE_S * INT64_C(1000000);
+}
+
 static void settle(struct fleet *f, size_t at, const struct answer *answer)
 {
     struct fleet_item *item = &f->items[at];
     item->fault = answer->fault;
+    f->lost_us = answer->unreachable ? f->lost_us : 0;
     switch (answer->outcome) {
     case APPLY_DONE:
         item->state = FLEET_DONE;
@@ -184,8 +202,14 @@ static void settle(struct fleet *f, size_t at, const struct answer *answer)
         f->count->skipped++;
         break;
     case APPLY_BUSY:
+        postpone(f, item);
+        break;
     case APPLY_LOST:
-        postpone(f, item, answer->outcome == APPLY_LOST);
+        if (answer->unreachable) {
+            knock_later(f, item);
+        } else {
+            postpone(f, item);
+        }
         break;
     case APPLY_FAILED:
         fail(f, item);
@@ -213,7 +237,8 @@ static void on_answer(struct fleet *f, struct child *c)
     if (n != (ssize_t)sizeof(answer)) { /* the child died: its transaction was rolled back */
         child_close(c);
         answer = (struct answer){ .outcome = APPLY_FAILED };
-        snprintf(answer.fault.text, sizeof(answer.fault.text), "the migrating process died");
+        snprintf(answer.fault.text, sizeof(answer.fault.text),
+                 "the process that had it in hand died");
     }
     if (item != NOTHING) {
         settle(f, item, &answer);
@@ -224,6 +249,9 @@ static void hand_out(struct fleet *f)
 {
     int64_t now = clock_mono_us();
     for (unsigned i = 0; i < f->options->parallel && !stopping(f); i++) {
+        if (now < f->pause_until_us) {
+            return;
+        }
         struct child *c = &f->children[i];
         if (c->fd < 0 || c->item != NOTHING) {
             continue;

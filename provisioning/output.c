@@ -29,6 +29,11 @@ static void print(FILE *to, struct sbuf *b)
     sbuf_fini(b);
 }
 
+void output_json(struct sbuf *b)
+{
+    print(stdout, b);
+}
+
 void output_say(const struct output *o, const char *fmt, ...)
 {
     if (o->json) {
@@ -226,7 +231,7 @@ enum output_exit output_exit_of(enum err e)
         { E_NOT_FOUND, EXIT_NOT_FOUND },
         { E_ALREADY_EXISTS, EXIT_CONFLICT },
         { E_STATE_CONFLICT, EXIT_CONFLICT },
-        { E_TENANT_BUSY, EXIT_CONFLICT },
+        { E_BUSY, EXIT_CONFLICT },
         { E_PRECONDITION_FAILED, EXIT_REFUSED },
         { E_DB_UNAVAILABLE, EXIT_UNREACHABLE },
     };

@@ -10,14 +10,14 @@
 #include "common/sbuf.h"
 
 /* X(name, number, "code" in JSON, "what it means") */
-#define OUTPUT_EXITS(X)                                                                      \
-    X(EXIT_OK, 0, "ok", "done")                                                              \
-    X(EXIT_FAILED, 1, "failed", "something failed; nothing was left half done")              \
-    X(EXIT_USAGE, 2, "usage", "wrong arguments, values or settings")                         \
-    X(EXIT_NOT_FOUND, 3, "not_found", "no such practice")                                    \
-    X(EXIT_CONFLICT, 4, "conflict", "it exists already, or its state does not allow this")   \
-    X(EXIT_PARTLY, 5, "partly", "some practices were migrated, some were not; run it again") \
-    X(EXIT_REFUSED, 6, "refused", "a changed migration file, or a missing confirmation")     \
+#define OUTPUT_EXITS(X)                                                                    \
+    X(EXIT_OK, 0, "ok", "done")                                                            \
+    X(EXIT_FAILED, 1, "failed", "something failed; nothing was left half done")            \
+    X(EXIT_USAGE, 2, "usage", "wrong arguments, values or settings")                       \
+    X(EXIT_NOT_FOUND, 3, "not_found", "no such practice")                                  \
+    X(EXIT_CONFLICT, 4, "conflict", "it exists already, or its state does not allow this") \
+    X(EXIT_PARTLY, 5, "partly", "some practices are done, some are not; run it again")     \
+    X(EXIT_REFUSED, 6, "refused", "a changed migration file, or a missing confirmation")   \
     X(EXIT_UNREACHABLE, 7, "unreachable", "the database does not answer or refuses the login")
 
 enum output_exit {
@@ -57,6 +57,8 @@ int output_error(const struct output *o, enum output_exit code, const char *fmt,
     PRINTF_LIKE(3, 4);
 /* The same for a failed call: why holds the sentence, e decides the exit code. */
 int output_failed(const struct output *o, enum err e, const struct sbuf *why);
+/* The one document of a verb that builds its own; b is emptied. */
+void output_json(struct sbuf *b);
 /* Exit code of a failure: E_INVALID is usage, E_NOT_FOUND, E_ALREADY_EXISTS, E_DB_UNAVAILABLE, ... */
 enum output_exit output_exit_of(enum err e);
 /* One JSON value as the field's type asks. */

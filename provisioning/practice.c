@@ -306,6 +306,7 @@ static void prepare(struct making *k)
     uuid_format(&owner, k->made->owner_id);
     uuid_format(&account, k->account_id);
     tenant_code_make(k->made->target.code);
+    k->made->slug = k->spec->slug;
     k->made->schema_version = migrations_latest(k->how->files);
     if (k->spec->password) {
         snprintf(k->made->password, sizeof(k->made->password), "%s", k->spec->password);

@@ -19,6 +19,7 @@ struct practice_spec {
 
 struct practice_made {
     struct apply_target target;
+    const char *slug; /* the specification's */
     int schema_version;
     char owner_id[UUID_TEXT]; /* staff and resource row */
     char owner_email[ACCOUNT_EMAIL_MAX];

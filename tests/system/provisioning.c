@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Migrating many practices: killed at any moment, with one that fails, with one that is locked, with a file that
- * changed; and what a failed creation leaves behind. One test, for the steps build on each other's migrations. */
+/* Importing and migrating many practices: killed at any moment, with one that fails, with one that is locked, with a
+ * file that changed; and what a failed creation leaves behind. One test, for the steps build on each other. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <signal.h>
@@ -114,17 +114,122 @@ static bool reached(void *arg)
     return at_version(g->version) >= g->count;
 }
 
-static pid_t start_run(void)
+/* gremioctl with these words, not waited for. */
+static pid_t start(const char *const *words)
 {
     char *exe = api_text("%s/gremioctl", stack_env("GREMIO_BIN"));
     char *conf = api_text("%s/conf/gremioctl.conf", stack_env("GREMIO_STATE"));
+    const char *args[16] = { exe, "--config", conf, "--set", sql_setting, "--json" };
+    size_t n = 6;
+    while (*words) {
+        cr_assert_lt(n, ARRAY_LEN(args) - 1);
+        args[n++] = *words++;
+    }
     pid_t pid = fork();
     cr_assert_geq(pid, 0);
     if (pid == 0) {
-        execl(exe, exe, "--config", conf, "--set", sql_setting, "migrate", "run", "--json", NULL);
+        execv(exe, (char *const *)(uintptr_t)args);
         _exit(127);
     }
     return pid;
+}
+
+#define START(...) start((const char *const[]){ __VA_ARGS__, NULL })
+
+static void kill_hard(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    cr_assert_eq(waitpid(pid, NULL, 0), pid);
+}
+
+/* Practices fleet-1 ... as a CSV file; even ones bring a password. */
+static char *write_rows(void)
+{
+    char *path = api_text("%s/fleet.csv", stack_env("GREMIO_STATE"));
+    FILE *f = fopen(path, "w");
+    cr_assert_not_null(f);
+    fputs("slug,name,owner_email,sector,country,time_zone,locale,currency,password\r\n", f);
+    for (int i = 1; i <= PRACTICES; i++) {
+        fprintf(f, "fleet-%d,\"Práctica, %d\",Fleet-%d@example.com,dentist,MX,", i, i, i);
+        fprintf(f, "America/Mexico_City,es-MX,MXN,%s\r\n", i % 2 ? "" : "correct-horse");
+    }
+    fclose(f);
+    return path;
+}
+
+/* The last line of a slug in the file of made passwords; malloc. */
+static char *made_password(const char *path, const char *slug)
+{
+    char line[400], *found = NULL;
+    FILE *f = fopen(path, "r");
+    cr_assert_not_null(f);
+    while (fgets(line, sizeof line, f)) {
+        char *password = strrchr(line, ',');
+        if (password && strncmp(line, slug, strlen(slug)) == 0 && line[strlen(slug)] == ',') {
+            free(found);
+            found = strndup(password + 1, strcspn(password + 1, "\n"));
+        }
+    }
+    fclose(f);
+    return found;
+}
+
+static bool imported(void *arg)
+{
+    return db_number(super, "select count(*) from public.tenant where slug ~ '^fleet-'", NULL) >=
+           *(long *)arg;
+}
+
+static void check_refusals(const char *rows, const char *passwords)
+{
+    char *said = NULL;
+    char *wrong = api_text("%s/wrong.csv", stack_env("GREMIO_STATE"));
+    FILE *f = fopen(wrong, "w");
+    fputs("slug,name,owner_email,password\nfleet-1,Ajena,other@example.com,correct-horse\n", f);
+    fclose(f);
+    cr_expect_eq(CTL("tenant", "import", wrong), 2, "no sector, no country");
+    cr_expect_eq(CTL("tenant", "import", rows), 2, "made passwords need a file");
+    cr_expect_eq(ctl((const char *const[]){ "tenant", "import", wrong, "--sector", "dentist",
+                                            "--country", "MX", "--time-zone", "UTC", "--locale",
+                                            "es-MX", "--currency", "MXN", "--json", NULL },
+                     &said),
+                 5, "the slug belongs to somebody else");
+    cr_expect_not_null(strstr(said, "other@example.com does not belong"), "%s", said);
+    free(said);
+    cr_expect_eq(CTL("tenant", "import", rows, "--passwords", passwords), 0, "all are there");
+}
+
+/* Killed in the middle, an import goes on where it was; nobody's password is lost and nothing is there twice. */
+static void check_import(void)
+{
+    char *rows = write_rows();
+    char *passwords = api_text("%s/passwords.csv", stack_env("GREMIO_STATE"));
+    for (long k = 1; k <= 2; k++) {
+        long goal = k * PRACTICES / 3;
+        pid_t pid = START("tenant", "import", rows, "--passwords", passwords);
+        cr_assert(wait_until(imported, &goal, WAIT_LONG_MS));
+        kill_hard(pid);
+    }
+    cr_assert_eq(CTL("tenant", "import", rows, "--passwords", passwords), 0);
+    cr_expect_eq(db_number(super,
+                           "select count(*) from public.tenant t join public.membership m"
+                           " on m.tenant_id = t.id join public.account a on a.id = m.account_id"
+                           " join pg_namespace n on n.nspname = 't_' || t.code"
+                           " where a.email = t.slug || '@example.com'",
+                           NULL),
+                 PRACTICES);
+    check_refusals(rows, passwords);
+    for (int i = 1; i <= PRACTICES; i += PRACTICES - 1) {
+        char *email = api_text("fleet-%d@example.com", i);
+        char *slug = api_text("fleet-%d", i);
+        char *made = made_password(passwords, slug);
+        int status = 0;
+        struct api a = api_try_login(email, made ? made : "correct-horse", &status);
+        cr_expect_eq(status, 200, "%s", email);
+        cr_expect_eq(made != NULL, i % 2);
+        api_close(&a);
+        free(made);
+    }
 }
 
 /* The run is killed each time a few more practices are through; nothing may be in between, and a last run ends it. */
@@ -137,10 +242,9 @@ static void check_kills(int version)
                "CREATE INDEX first_a ON first_table(a);\n");
     for (long k = 0; k < KILLS; k++) {
         struct goal goal = { version, (k + 1) * total / (KILLS + 2) };
-        pid_t pid = start_run();
+        pid_t pid = START("migrate", "run");
         cr_assert(wait_until(reached, &goal, WAIT_LONG_MS));
-        kill(pid, SIGKILL);
-        cr_assert_eq(waitpid(pid, NULL, 0), pid);
+        kill_hard(pid);
         cr_assert_eq(half_done(version, "first_table"), 0);
     }
     cr_assert_eq(CTL("migrate", "run"), 0);
@@ -182,24 +286,47 @@ static void check_failure(int version)
     free(code);
 }
 
-/* Somebody holds one practice's table: it is left for later within the run, the others do not wait. */
+/* Counts the transactions in which gremioctl was seen waiting for a lock. */
+struct waiters {
+    char last[64];
+    int seen;
+};
+
+static bool waited_twice(void *arg)
+{
+    struct waiters *w = arg;
+    char *now = db_value(super,
+                         "select xact_start from pg_stat_activity where wait_event_type = 'Lock'"
+                         " and application_name = 'gremioctl'",
+                         NULL);
+    if (now[0] && strcmp(now, w->last) != 0) {
+        snprintf(w->last, sizeof w->last, "%s", now);
+        w->seen++;
+    }
+    free(now);
+    return w->seen >= 2;
+}
+
+/* Somebody holds one practice's table: it is left for later and tried again within the run, the others do not wait. */
 static void check_lock(int version)
 {
     PGconn *holder = db_super();
     char *code = db_code(super, "fleet-9");
     char *lock = api_text("lock table t_%s.first_table", code);
     long total = db_number(super, "select count(*) from public.tenant", NULL);
-    struct goal others = { version, total - 1 }, all = { version, total };
+    struct goal others = { version, total - 1 };
+    struct waiters waiters = { .seen = 0 };
     write_file(version, "third", "ALTER TABLE first_table ADD COLUMN c int;\n");
     db_do(holder, "begin");
     db_do(holder, lock);
-    pid_t pid = start_run();
+    pid_t pid = START("--set", "lock_timeout=500ms", "migrate", "run");
+    cr_expect(wait_until(waited_twice, &waiters, WAIT_LONG_MS), "it was not tried again");
     cr_expect(wait_until(reached, &others, WAIT_LONG_MS));
     db_do(holder, "commit");
-    cr_expect(wait_until(reached, &all, WAIT_LONG_MS));
     int status = 0;
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    cr_expect_eq(at_version(version), total);
     PQfinish(holder);
     free(code);
 }
@@ -253,12 +380,7 @@ Test(provisioning, many_practices)
 {
     super = db_super();
     int latest = link_files();
-    for (int i = 1; i <= PRACTICES; i++) {
-        char slug[32], email[64];
-        snprintf(slug, sizeof slug, "fleet-%d", i);
-        snprintf(email, sizeof email, "fleet-%d@example.com", i);
-        cr_assert_eq(create(slug, email), 0);
-    }
+    check_import();
     check_kills(latest + 1);
     check_failure(latest + 2);
     check_lock(latest + 3);
