@@ -322,15 +322,19 @@ static void take_object(struct reader *r, struct json_object *body)
 
 static enum err bad_json(struct reader *r, const struct json_fault *fault)
 {
+    const char *pointer = arena_text(r->arena, slice_of(fault->pointer));
     struct sbuf b;
     sbuf_init(&b);
-    sbuf_fmt(&b, "byte %zu%s%s: %s", fault->at, fault->pointer[0] ? ", " : "", fault->pointer,
-             fault->why);
-    if (!sbuf_failed(&b)) {
-        const char *detail = arena_text(r->arena, sbuf_slice(&b));
-        r->problem->detail[LANG_ES] = r->problem->detail[LANG_EN] = detail;
+    for (enum lang lang = LANG_ES; lang <= LANG_EN; lang++) {
+        sbuf_reset(&b, SIZE_MAX);
+        sbuf_fmt(&b, "byte %zu%s%s: %s", fault->at, fault->pointer[0] ? ", " : "", fault->pointer,
+                 fault->why->text[lang]);
+        r->problem->detail[lang] = sbuf_failed(&b) ? NULL : arena_text(r->arena, sbuf_slice(&b));
     }
     sbuf_fini(&b);
+    if (pointer) {
+        refuse(r, pointer, fault->why->code, fault->why->text[LANG_ES], fault->why->text[LANG_EN]);
+    }
     r->problem->err = E_BAD_JSON;
     return E_BAD_JSON;
 }
@@ -352,8 +356,13 @@ static enum err read_body(struct reader *r, const struct frame_request *req)
     }
     struct json_fault fault = { 0 };
     struct json_object *body = NULL;
-    if (json_read(req->body, r->arena, &fault, &body) != OK) {
+    enum err e = json_read(req->body, r->arena, &fault, &body);
+    if (e == E_BAD_JSON) {
         return bad_json(r, &fault);
+    }
+    if (e != OK) {
+        r->problem->err = e;
+        return e;
     }
     if (json_object_get_type(body) == json_type_object) {
         take_object(r, body);

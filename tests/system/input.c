@@ -61,6 +61,41 @@ Test(input, not_json_is_400)
     api_release();
 }
 
+/* JSON that is not taken: 400 with the reason and a pointer to the place, in both languages. */
+Test(input, refused_json_says_why_and_where)
+{
+    static const struct {
+        const char *body, *pointer, *code;
+    } rows[] = {
+        { "{\"given_name\":\"x\",\"given\\u005fname\":\"y\"}", "/given_name", "duplicate_name" },
+        { "{\"given_name\":\"x\",\"notes\":{\"a\":1,\"a\":2}}", "/notes/a", "duplicate_name" },
+        { "{\"given_name\":\"a\\u0000b\"}", "/given_name", "nul_character" },
+        { "{\"given_name\":[1,\"\\u0000\"]}", "/given_name/1", "nul_character" },
+        { "{\"given_name\":\"\\ud800\"}", "/given_name", "lone_surrogate" },
+        { "{\"given_name\":\"\\udc00\\ud800\"}", "/given_name", "lone_surrogate" },
+        { "{\"given_name\":9007199254740993}", "/given_name", "number_out_of_range" },
+        { "{\"given_name\":-1e400}", "/given_name", "number_out_of_range" },
+        { "{\"given_name\":\"\xc0\xaf\"}", "/given_name", "malformed_json" },
+        { "{\"given_name\":\"\xed\xa0\x80\"}", "/given_name", "malformed_json" },
+        { "{\"given_name\":NaN}", "/given_name", "malformed_json" },
+        { "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", /* 33 */
+          "/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0", "too_deep" },
+    };
+    struct api a = api_login(OWNER_A);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct answer *en = api_send(&a, "POST", CLIENTS, rows[i].body, "Accept-Language: en\r\n");
+        const char *told = answer_text(en, "errors.0.detail");
+        cr_expect_eq(en->status, 400, "%s: %d", rows[i].body, en->status);
+        cr_expect(answer_blames(en, rows[i].pointer), "%s: %s", rows[i].body, en->http.body);
+        cr_expect_str_eq(answer_text(en, "errors.0.code"), rows[i].code, "%s", rows[i].body);
+        struct answer *es = api_send(&a, "POST", CLIENTS, rows[i].body, NULL);
+        const char *dicho = answer_text(es, "errors.0.detail");
+        cr_expect(told && dicho && strcmp(told, dicho) != 0, "%s: %s", told, dicho);
+    }
+    api_close(&a);
+    api_release();
+}
+
 Test(input, no_body_lacks_what_is_required)
 {
     struct api a = api_login(OWNER_A);

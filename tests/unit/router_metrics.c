@@ -140,7 +140,7 @@ Test(router_metrics, access_lines_are_json_and_keep_secrets)
         cr_assert_null(memchr(out.data, '\n', out.len - 1));
         cr_assert_null(memmem(out.data, out.len, "TOPSECRET", 9));
         cr_assert_eq(json_read((struct slice){ out.data, out.len - 1 }, &scratch, &fault, &o), OK,
-                     "%s", fault.why);
+                     "%s", fault.why->code);
         cr_assert(x.path.n == 0 || json_get_text(o, "path", &path) == OK);
         json_object_put(o);
         sbuf_fini(&out);

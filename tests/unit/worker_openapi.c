@@ -36,7 +36,7 @@ static struct json_object *document(void)
     openapi_write(&all, &text);
     cr_assert_not(sbuf_failed(&text));
     cr_assert_eq(json_read(sbuf_slice(&text), &scratch, &fault, &doc), OK, "%s at %zu %s",
-                 fault.why, fault.at, fault.pointer);
+                 fault.why ? fault.why->code : "", fault.at, fault.pointer);
     arena_fini(&scratch);
     sbuf_fini(&text);
     return doc;

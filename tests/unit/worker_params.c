@@ -122,6 +122,8 @@ Test(params, malformed_json_says_where)
     cr_assert(strncmp(problem.detail[LANG_EN], "byte 12", 7) == 0, "%s", problem.detail[LANG_EN]);
     cr_assert_eq(read_request(good_id, "", "{\"name\":\"A\",\"name\":\"B\"}"), E_BAD_JSON);
     cr_assert_not_null(strstr(problem.detail[LANG_EN], "/name"));
+    cr_assert_not_null(strstr(problem.detail[LANG_ES], "repetido"));
+    cr_assert(has_field("/name", "duplicate_name"));
 }
 
 Test(params, media_type)
