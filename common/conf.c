@@ -542,6 +542,7 @@ static bool take_flag(const char *arg, struct conf_args *out)
     bool *flag = strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0 ? &out->help
                  : strcmp(arg, "--version") == 0                      ? &out->version
                  : strcmp(arg, "--check-config") == 0                 ? &out->check
+                 : strcmp(arg, "--check-upgrade") == 0                ? &out->check_upgrade
                                                                       : NULL;
     if (flag) {
         *flag = true;

@@ -59,6 +59,7 @@ struct conf_args {
     const char *file;          /* --config FILE */
     const char *overrides[64]; /* --set NAME=VALUE */
     bool help, version, check; /* --help, --version, --check-config */
+    bool check_upgrade;        /* --check-upgrade: may this program take over from its parent? */
     int rest;                  /* index of the first argument that is not an option */
 };
 /* E_CONFIG with a sentence in why on an unknown option. */

@@ -97,6 +97,13 @@ enum err exporter_new(struct event_base *base, int fd, void (*render)(struct sbu
     return OK;
 }
 
+void exporter_retire(struct exporter *e)
+{
+    if (e) {
+        http_retire(e->server);
+    }
+}
+
 void exporter_free(struct exporter *e)
 {
     if (e) {

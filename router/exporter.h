@@ -11,6 +11,8 @@ struct exporter;
 MUST_USE enum err exporter_new(struct event_base *base, int fd,
                                void (*render)(struct sbuf *out, void *arg), void *arg,
                                struct exporter **out);
+/* As http_retire. */
+void exporter_retire(struct exporter *e);
 void exporter_free(struct exporter *e);
 
 #endif

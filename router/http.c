@@ -183,15 +183,40 @@ static void accept_waiting(struct http_server *s)
     }
 }
 
+static void stop_listening(struct http_server *s)
+{
+    if (s->listener != NULL) {
+        evconnlistener_free(s->listener);
+        s->listener = NULL;
+    }
+    event_del(s->resume);
+}
+
+void http_retire(struct http_server *s)
+{
+    s->draining = true;
+    stop_listening(s);
+}
+
+void http_accept(struct http_server *s, bool on)
+{
+    if (s->listener == NULL) {
+        return;
+    }
+    if (on) {
+        evconnlistener_enable(s->listener);
+    } else {
+        evconnlistener_disable(s->listener);
+    }
+}
+
 void http_drain(struct http_server *s)
 {
     s->draining = true;
     if (s->listener != NULL) {
         accept_waiting(s);
-        evconnlistener_free(s->listener);
-        s->listener = NULL;
     }
-    event_del(s->resume);
+    stop_listening(s);
     struct http_conn *next;
     for (struct http_conn *c = LIST_FIRST(&s->conns); c != NULL; c = next) {
         next = LIST_NEXT(c, link);

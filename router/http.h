@@ -27,6 +27,11 @@ void http_drop(struct exchange *x);
 /* Stops listening (after taking in what the kernel has accepted), closes idle connections, lets the rest finish with
  * Connection: close. Done when http_connections is 0. */
 void http_drain(struct http_server *s);
+/* Stops listening and says Connection: close with each answer; silent connections may go on being so for idle_timeout. For
+ * when another process accepts from the same socket: what waits there is left to it. */
+void http_retire(struct http_server *s);
+/* Takes new connections, as after http_new, or leaves them waiting in the kernel. */
+void http_accept(struct http_server *s, bool on);
 /* Open connections. */
 size_t http_connections(const struct http_server *s);
 /* Closes everything at once. Exchanges still held get on_gone; each must be dropped or answered, later is fine, but then

@@ -5,6 +5,7 @@
 
 #include "common/proc.h"
 #include "common/secret.h"
+#include "common/upgrade.h"
 #include "router/master.h"
 #include "router/probe.h"
 
@@ -16,11 +17,14 @@ static const char help_head[] =
     "  --config FILE        settings, one \"name = value\" a line\n"
     "  --set NAME=VALUE     one setting; goes before file and environment (GREMIO_NAME)\n"
     "  --check-config       checks settings and TLS files, then ends\n"
+    "  --check-upgrade      used by a running router before it goes on as this program (SIGUSR2)\n"
     "  --probe-listen ADDR  serves an echo of every request on HOST:PORT, for conformance suites\n"
     "  --version, --help\n\n"
     "Signals: SIGTERM and SIGINT finish what is in flight (up to drain_timeout), a second one "
     "stops at once;\n"
-    "SIGHUP reads settings and certificate again, all or nothing.\n"
+    "SIGHUP reads settings and certificate again, all or nothing; SIGUSR2 goes on as the program "
+    "that is on\n"
+    "disk now, without losing a request, or logs upgrade_refused and stays.\n"
     "Exit codes: 0 stopped as asked; 1 could not start; 2 wrong command line or settings; 3 "
     "stopped with\n"
     "requests in flight.\n\nSettings:\n";
@@ -97,6 +101,9 @@ static int run(const struct conf_args *args, struct sbuf *why)
         puts("configuration ok");
         return PROCESS_OK;
     }
+    if (args->check_upgrade) {
+        return master_check_upgrade(&settings, why) == OK ? PROCESS_OK : fail(PROCESS_CONFIG, why);
+    }
     log_init("router", settings_log_level(&settings), STDERR_FILENO);
     int code = master_run(&settings, &source, why);
     return why->len > 0 ? fail(code, why) : code;
@@ -135,6 +142,7 @@ int main(int argc, char **argv)
     struct sbuf why;
     sbuf_init(&why);
     proc_title_init(argc, argv);
+    upgrade_init(argv);
     proc_harden();
     int code = start(argc, argv, &why);
     sbuf_fini(&why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* One loop over signals and respawns. The master keeps every listening socket open, so that a child's death loses no
- * connection that waits to be accepted; it closes them first when it stops. */
+ * connection that waits to be accepted; it closes them first when it stops. SIGUSR2 replaces the program (common/upgrade.h):
+ * a new child accepts beside the old one, which retires as soon as the new one is ready and not before. */
 #include "router/master.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,7 +17,7 @@
 
 #include "common/clock.h"
 #include "common/proc.h"
-#include "common/str.h"
+#include "router/listen.h"
 #include "router/tls.h"
 
 #define PROCESSES_MAX 64
@@ -24,7 +26,8 @@
 
 struct child {
     struct proc_child proc;
-    int listen_fd, metrics_fd;
+    pid_t old; /* of the program before: serves until proc does; 0 for none */
+    struct listen_pair sockets;
     /* It was up before: what keeps a new one from starting now may pass (a renewal half written). */
     bool ran;
 };
@@ -35,9 +38,12 @@ struct master {
     struct sbuf *why;
     size_t count;
     struct child children[PROCESSES_MAX];
+    struct process_share *shares; /* one for each child */
+    struct upgrade upgrade;
     int signal_fd;
     unsigned stops; /* SIGTERM and SIGINT seen */
     int64_t kill_at_us;
+    bool exec_due; /* the program on disk said that it may take over */
     int exit_code;
 };
 
@@ -61,63 +67,19 @@ enum err master_check(const struct settings *s, struct sbuf *why)
 
 /* ---- sockets ---- */
 
-/* HOST:PORT with the port raised by index. */
-static enum err metrics_address(const char *address, size_t index, char out[CONF_TEXT_MAX],
-                                struct sbuf *why)
-{
-    const char *colon = strrchr(address, ':');
-    int64_t port;
-    if (!colon || str_int(slice_of(colon + 1), 1, 65535 - (int64_t)index, &port) != OK) {
-        sbuf_fmt(why, "metrics_listen: \"%s\" is not HOST:PORT", address);
-        return E_CONFIG;
-    }
-    snprintf(out, CONF_TEXT_MAX, "%.*s:%u", (int)(colon - address), address,
-             (unsigned)port + (unsigned)index);
-    return OK;
-}
-
-static enum err open_child(const struct master *m, struct child *c, size_t index)
-{
-    char address[CONF_TEXT_MAX];
-    c->listen_fd = proc_listen_tcp(m->settings->listen, true, m->why);
-    if (c->listen_fd < 0) {
-        return E_IO;
-    }
-    if (m->settings->metrics_listen[0] == '\0') {
-        return OK;
-    }
-    TRY(metrics_address(m->settings->metrics_listen, index, address, m->why));
-    c->metrics_fd = proc_listen_tcp(address, false, m->why);
-    return c->metrics_fd < 0 ? E_IO : OK;
-}
-
-/* Another router could share the port without anybody noticing: the first bind is made alone. */
 static enum err open_sockets(struct master *m)
 {
-    int alone = proc_listen_tcp(m->settings->listen, false, m->why);
-    if (alone < 0) {
-        return E_IO;
-    }
-    close(alone);
+    TRY(listen_alone(m->settings, m->why));
     for (size_t i = 0; i < m->count; i++) {
-        TRY(open_child(m, &m->children[i], i));
+        TRY(listen_open(m->settings, i, &m->children[i].sockets, m->why));
     }
     return OK;
-}
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0) {
-        close(*fd);
-    }
-    *fd = -1;
 }
 
 static void close_sockets(struct master *m)
 {
     for (size_t i = 0; i < m->count; i++) {
-        close_fd(&m->children[i].listen_fd);
-        close_fd(&m->children[i].metrics_fd);
+        listen_close(&m->children[i].sockets);
     }
 }
 
@@ -126,16 +88,17 @@ static void close_sockets(struct master *m)
 /* In the child; never returns. */
 static void become_process(struct master *m, size_t index, pid_t parent)
 {
-    struct child own = m->children[index];
+    struct listen_pair own = m->children[index].sockets;
     proc_child_enter(parent, SIGTERM);
-    close_fd(&m->signal_fd);
-    m->children[index].listen_fd = m->children[index].metrics_fd = -1;
+    close(m->signal_fd);
+    m->children[index].sockets = LISTEN_NONE;
     close_sockets(m);
     proc_title("gremio-router: process %zu", index);
     struct process_start start = {
         .index = (unsigned)index,
-        .listen_fd = own.listen_fd,
-        .metrics_fd = own.metrics_fd,
+        .listen_fd = own.http,
+        .metrics_fd = own.metrics,
+        .share = &m->shares[index],
         .settings = m->settings,
         .source = m->source,
     };
@@ -146,6 +109,8 @@ static void spawn(struct master *m, size_t index)
 {
     struct proc_child *c = &m->children[index].proc;
     pid_t parent = getpid();
+    m->shares[index].open = false;
+    m->shares[index].alone = m->children[index].old == 0;
     pid_t pid = fork();
     if (pid == 0) {
         become_process(m, index, parent);
@@ -171,9 +136,9 @@ static void spawn_due(struct master *m)
 
 static size_t running(const struct master *m)
 {
-    size_t n = 0;
+    size_t n = m->upgrade.leaving_count;
     for (size_t i = 0; i < m->count; i++) {
-        n += m->children[i].proc.pid > 0;
+        n += (size_t)(m->children[i].proc.pid > 0) + (m->children[i].old > 0);
     }
     return n;
 }
@@ -181,8 +146,12 @@ static size_t running(const struct master *m)
 static void tell_children(const struct master *m, int signo)
 {
     for (size_t i = 0; i < m->count; i++) {
-        if (m->children[i].proc.pid > 0) {
-            kill(m->children[i].proc.pid, signo);
+        const struct child *c = &m->children[i];
+        if (c->proc.pid > 0) {
+            kill(c->proc.pid, signo);
+        }
+        if (c->old > 0) {
+            kill(c->old, signo);
         }
     }
 }
@@ -196,6 +165,7 @@ static void begin_stop(struct master *m)
         close_sockets(m);
     }
     tell_children(m, SIGTERM);
+    upgrade_signal(&m->upgrade, SIGTERM);
 }
 
 /* What a child's end means: asked for, an accident, or that none will ever start. */
@@ -222,18 +192,103 @@ static void child_ended(struct master *m, size_t index, int status)
     proc_child_died(c, clock_mono_us());
 }
 
+/* The child it was, if it was one: nothing else of ours has to be looked at then. */
+static bool child_reaped(struct master *m, pid_t pid, int status)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        struct child *c = &m->children[i];
+        if (c->proc.pid == pid) {
+            child_ended(m, i, status);
+            return true;
+        }
+        if (c->old == pid) {
+            c->old = 0;
+            m->shares[i].alone = true;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void reap(struct master *m)
 {
     int status;
     pid_t pid;
+    bool good;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        for (size_t i = 0; i < m->count; i++) {
-            if (m->children[i].proc.pid == pid) {
-                child_ended(m, i, status);
-                break;
-            }
+        if (child_reaped(m, pid, status)) {
+            continue;
+        }
+        if (upgrade_checked(&m->upgrade, pid, status, &good)) {
+            m->exec_due = good;
+        } else if (upgrade_left(&m->upgrade, pid) && (!WIFEXITED(status) || WEXITSTATUS(status))) {
+            log_event(LOG_LEVEL_WARN, "retired_cut_off", NULL);
         }
     }
+}
+
+/* ---- upgrade ---- */
+
+/* What the next program gets. A child that is not open yet has nothing to lose: the one it replaces is handed on. */
+static struct upgrade_list *list_all(const struct master *m)
+{
+    static struct upgrade_list l;
+    l.count = 0;
+    l.full = false;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct child *c = &m->children[i];
+        listen_put(m->settings, i, &c->sockets, c->old > 0 ? c->old : c->proc.pid, &l);
+        if (c->old > 0 && c->proc.pid > 0) {
+            upgrade_put(&l, -1, c->proc.pid, "unready");
+        }
+    }
+    upgrade_put_leaving(&m->upgrade, &l);
+    return &l;
+}
+
+/* Retired, a child keeps its clients for as long as they may be silent. */
+static int64_t retire_by_us(const struct master *m)
+{
+    const struct settings *s = m->settings;
+    int64_t ms = s->drain_timeout + s->limits.idle_timeout + KILL_AFTER_MS;
+    return clock_mono_us() + ms * 1000;
+}
+
+static enum err inherit(struct master *m, struct upgrade_list *l)
+{
+    m->upgrade.taking_over = true;
+    for (size_t i = 0; i < m->count; i++) {
+        struct child *c = &m->children[i];
+        TRY(listen_take(m->settings, i, l, &c->sockets, &c->old, m->why));
+        c->ran = true;
+    }
+    upgrade_take_leaving(&m->upgrade, l, "leaving", 0, retire_by_us(m));
+    upgrade_take_leaving(&m->upgrade, l, "unready", SIGTERM, retire_by_us(m));
+    return upgrade_all_taken(l, m->why);
+}
+
+static void retire_replaced(struct master *m)
+{
+    bool all = true;
+    for (size_t i = 0; i < m->count; i++) {
+        struct child *c = &m->children[i];
+        if (c->old > 0 && c->proc.pid > 0 && m->shares[i].open) {
+            upgrade_leave(&m->upgrade, c->old, SIGUSR2, retire_by_us(m));
+            c->old = 0;
+        }
+        all = all && c->old == 0 && m->shares[i].open;
+    }
+    if (all) {
+        upgrade_done(&m->upgrade);
+    }
+}
+
+/* Sockets bound, or taken over from the program that ran as this process before. */
+static enum err get_sockets(struct master *m)
+{
+    static struct upgrade_list l;
+    TRY(upgrade_receive(&l, false, m->why));
+    return l.count > 0 ? inherit(m, &l) : open_sockets(m);
 }
 
 /* ---- signals ---- */
@@ -268,6 +323,11 @@ static void on_signal(struct master *m, unsigned signo)
     case SIGHUP:
         reload(m);
         break;
+    case SIGUSR2:
+        if (m->stops == 0) {
+            upgrade_check(&m->upgrade, list_all(m));
+        }
+        break;
     default:
         log_event(LOG_LEVEL_INFO, "stopping", NULL);
         begin_stop(m);
@@ -293,6 +353,7 @@ static int open_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR2);
     sigaddset(&set, SIGCHLD);
     return proc_signal_fd(&set);
 }
@@ -302,38 +363,76 @@ static void supervise(struct master *m)
     while (m->stops == 0 || running(m) > 0) {
         spawn_due(m);
         wait_signals(m);
+        retire_replaced(m);
+        upgrade_tick(&m->upgrade, clock_mono_us());
+        if (m->exec_due && m->stops == 0) {
+            upgrade_exec(list_all(m));
+        }
+        m->exec_due = false;
         if (m->stops > 0 && clock_mono_us() > m->kill_at_us) {
             tell_children(m, SIGKILL);
+            upgrade_signal(&m->upgrade, SIGKILL);
         }
     }
 }
 
+static void init(struct master *m)
+{
+    m->count = (size_t)m->settings->processes;
+    m->signal_fd = -1;
+    for (size_t i = 0; i < PROCESSES_MAX; i++) {
+        m->children[i].sockets = LISTEN_NONE;
+    }
+}
+
+/* Everything the loop needs. On failure, one sentence in why. */
+static enum err prepare(struct master *m)
+{
+    TRY(get_sockets(m));
+    m->shares = mmap(NULL, m->count * sizeof(*m->shares), PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    m->signal_fd = open_signals();
+    if (m->signal_fd < 0 || m->shares == MAP_FAILED) {
+        sbuf_text(m->why, "signals or shared memory cannot be set up");
+        return E_IO;
+    }
+    return OK;
+}
+
+enum err master_check_upgrade(struct settings *settings, struct sbuf *why)
+{
+    static struct master m;
+    static struct upgrade_list l;
+    m.settings = settings;
+    m.why = why;
+    init(&m);
+    TRY(master_check(settings, why));
+    TRY(upgrade_receive(&l, true, why));
+    for (size_t i = 0; i < l.count; i++) {
+        l.rows[i].pid = 0; /* the parent's children, not ours */
+    }
+    return inherit(&m, &l);
+}
+
 int master_run(struct settings *settings, const struct conf_source *source, struct sbuf *why)
 {
-    struct master m = {
-        .settings = settings, .source = source, .why = why, .count = (size_t)settings->processes
-    };
-    for (size_t i = 0; i < PROCESSES_MAX; i++) {
-        m.children[i].listen_fd = m.children[i].metrics_fd = -1;
-    }
+    static struct master m;
+    m.settings = settings;
+    m.source = source;
+    m.why = why;
+    init(&m);
     if (master_check(settings, why) != OK) {
         return PROCESS_CONFIG;
     }
-    if (open_sockets(&m) != OK) {
+    if (prepare(&m) != OK) {
         close_sockets(&m);
-        return PROCESS_START;
-    }
-    m.signal_fd = open_signals();
-    if (m.signal_fd < 0) {
-        close_sockets(&m);
-        sbuf_text(why, "signals cannot be set up");
         return PROCESS_START;
     }
     log_event(LOG_LEVEL_INFO, "listening", "address", settings->listen, "metrics",
-              settings->metrics_listen, NULL);
+              settings->metrics_listen, "version", GREMIO_VERSION, NULL);
     supervise(&m);
     log_event(LOG_LEVEL_INFO, "stopped", NULL);
     close_sockets(&m);
-    close_fd(&m.signal_fd);
+    close(m.signal_fd);
     return m.exit_code;
 }

@@ -15,7 +15,9 @@
 #include "router/tls.h"
 #include "router/upstream.h"
 
-#define TICK_MS      20
+#define TICK_MS 20
+#define OPEN_BY_US \
+    INT64_C(1000000) /* not ready by then: clients shall learn it, unless another serves them */
 #define REVOKED_MAX  100000 /* ended sessions remembered */
 #define ROUTER_LOGIN "gremio_router"
 
@@ -24,7 +26,7 @@ struct process {
     const struct conf_source *source;
     char name[32];
     struct event_base *base;
-    struct event *term, *hup, *tick;
+    struct event *term, *hup, *retire, *tick;
     struct revoked *revoked;
     struct directory_sync *sync;
     struct upstream *upstream;
@@ -34,6 +36,9 @@ struct process {
     struct exporter *exporter;
     SSL_CTX *tls;
     struct flow flow;
+    struct process_share *share;
+    int64_t open_by_us;
+    bool retiring; /* a successor took over: no new connections, the old ones in their own time */
     bool draining;
     int64_t drain_until_us;
     int exit_code;
@@ -56,8 +61,11 @@ static void *on_slot_up(struct channel *c, const char *name, const struct frame_
 {
     struct process *p = arg;
     log_event(LOG_LEVEL_INFO, "slot_up", "slot", name, "kind", slot_kind_name(hello->kind), NULL);
-    routes_learn(p->flow.routes, hello->kind, hello->map);
-    return dispatch_slot_up(p->flow.dispatch, c, name, hello);
+    void *slot = dispatch_slot_up(p->flow.dispatch, c, name, hello);
+    if (slot && routes_learn(p->flow.routes, slot, hello->kind, hello->map) != OK) {
+        log_seldom(LOG_LEVEL_ERROR, "routes_not_learned", name);
+    }
+    return slot;
 }
 
 static void on_slot_started(void *slot, uint64_t id, void *arg)
@@ -75,12 +83,14 @@ static void on_slot_reply(void *slot, const struct frame_reply *reply, void *arg
 static void on_slot_drain(void *slot, void *arg)
 {
     struct process *p = arg;
+    routes_forget(p->flow.routes, slot);
     dispatch_slot_drain(p->flow.dispatch, slot);
 }
 
 static void on_slot_down(void *slot, void *arg)
 {
     struct process *p = arg;
+    routes_forget(p->flow.routes, slot);
     dispatch_slot_down(p->flow.dispatch, slot);
 }
 
@@ -100,7 +110,7 @@ static void get_health(struct health *out, void *arg)
     struct dispatch_stats stats;
     dispatch_get_stats(p->flow.dispatch, &stats);
     *out = (struct health){
-        .draining = p->draining,
+        .draining = p->draining || p->retiring,
         .directory_loaded = directory_loaded(p->flow.directory),
         .directory_connected = sync.connected,
         .directory_age_ms = sync.age_ms,
@@ -127,7 +137,7 @@ static void render_metrics(struct sbuf *out, void *arg)
         .keys = directory_keys(f->directory)->count,
         .revoked = revoked_count(p->revoked),
         .directory_connected = sync.connected,
-        .draining = p->draining,
+        .draining = p->draining || p->retiring,
         .directory_age_ms = sync.age_ms,
         .directory_connects = sync.connects,
         .directory_notifications = sync.notifications,
@@ -163,6 +173,35 @@ static void on_term(evutil_socket_t signo, short what, void *arg)
     http_drain(p->http);
 }
 
+/* Connections that clients have are kept until they are used once more or have been idle for as long as they may: closing
+ * them sooner would meet some request on its way. */
+static void on_retire(evutil_socket_t signo, short what, void *arg)
+{
+    struct process *p = arg;
+    UNUSED(signo);
+    UNUSED(what);
+    if (p->draining || p->retiring) {
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "retiring", NULL);
+    p->retiring = true;
+    p->drain_until_us = clock_mono_us() +
+                        (p->settings.drain_timeout + p->settings.limits.idle_timeout) * 1000;
+    http_retire(p->http);
+    exporter_retire(p->exporter);
+}
+
+/* A client's connection waits in the kernel rather than for a 503 that says "just started". */
+static void open_when_ready(struct process *p, int64_t now)
+{
+    struct health h;
+    get_health(&h, p);
+    if (health_ready(&h) || (p->share->alone && now >= p->open_by_us)) {
+        http_accept(p->http, true);
+        p->share->open = true;
+    }
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct process *p = arg;
@@ -170,7 +209,11 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     UNUSED(fd);
     UNUSED(what);
     dispatch_tick(p->flow.dispatch, now);
-    if (p->draining && (http_connections(p->http) == 0 || now >= p->drain_until_us)) {
+    if (!p->share->open) {
+        open_when_ready(p, now);
+    }
+    if ((p->draining || p->retiring) &&
+        (http_connections(p->http) == 0 || now >= p->drain_until_us)) {
         log_event(LOG_LEVEL_INFO, "drained", NULL);
         stop(p);
     }
@@ -230,9 +273,11 @@ static enum err boot_loop(struct process *p)
     }
     p->term = evsignal_new(p->base, SIGTERM, on_term, p);
     p->hup = evsignal_new(p->base, SIGHUP, on_hup, p);
+    p->retire = evsignal_new(p->base, SIGUSR2, on_retire, p);
     p->tick = event_new(p->base, -1, EV_PERSIST, on_tick, p);
-    if (!p->term || !p->hup || !p->tick || evsignal_add(p->term, NULL) < 0 ||
-        evsignal_add(p->hup, NULL) < 0 || event_add(p->tick, &every) < 0) {
+    if (!p->term || !p->hup || !p->retire || !p->tick || evsignal_add(p->term, NULL) < 0 ||
+        evsignal_add(p->hup, NULL) < 0 || evsignal_add(p->retire, NULL) < 0 ||
+        event_add(p->tick, &every) < 0) {
         return E_NOMEM;
     }
     return OK;
@@ -299,6 +344,7 @@ static enum err boot_servers(struct process *p, const struct process_start *star
     p->http_callbacks = flow_callbacks(&p->flow);
     TRY(http_new(p->base, start->listen_fd, &p->settings.limits, &p->http_callbacks, p->tls,
                  &p->http));
+    http_accept(p->http, false);
     if (start->metrics_fd < 0) {
         return OK;
     }
@@ -337,6 +383,7 @@ static void free_all(struct process *p)
     tls_free(p->tls);
     event_drop(p->term);
     event_drop(p->hup);
+    event_drop(p->retire);
     event_drop(p->tick);
     if (p->base) {
         event_base_free(p->base);
@@ -352,6 +399,8 @@ int process_run(const struct process_start *start)
     }
     p->settings = *start->settings;
     p->source = start->source;
+    p->share = start->share;
+    p->open_by_us = clock_mono_us() + OPEN_BY_US;
     snprintf(p->name, sizeof(p->name), "router/%u", start->index);
     log_rename(p->name);
     enum err e = boot(p, start);

@@ -31,6 +31,7 @@ struct channel {
     int64_t up_us;     /* when the slot said HELLO */
     bool seen;         /* in the current scan */
     bool flush_queued; /* in the owner's list of this turn */
+    bool retired;      /* its slot drains: whoever serves the socket next has another channel */
     bool broken;       /* writing failed: what the slot still said is read, nothing is sent */
     void *slot;        /* what up returned */
     struct event *readable, *writable, *again;
@@ -106,14 +107,16 @@ static void disconnect(struct channel *c)
 static void lose(struct channel *c, const char *reason)
 {
     void *slot = c->slot;
-    log_event(slot ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "slot_lost", "slot", c->name, "reason",
-              reason, NULL);
+    log_event(slot && !c->retired ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "slot_lost", "slot", c->name,
+              "reason", reason, NULL);
     if (slot && clock_mono_us() - c->up_us > STEADY_US) {
         c->backoff_ms = BACKOFF_MIN_MS;
     }
     disconnect(c);
     c->slot = NULL;
-    connect_later(c);
+    if (!c->retired) {
+        connect_later(c);
+    }
     if (slot) {
         c->owner->cb->down(slot, c->owner->cb->arg);
     }
@@ -248,13 +251,18 @@ static enum err on_started(struct channel *c, struct slice frame)
     return OK;
 }
 
+static void add_channel(struct upstream *u, const char *name, size_t len);
+
+/* The slot takes no more connections: the next one of this socket, which may be running already, is met at once. */
 static enum err on_drain(struct channel *c)
 {
     if (!c->slot) {
         return E_BAD_REQUEST;
     }
     c->state = CHANNEL_DRAINING;
+    c->retired = true;
     c->owner->cb->drain(c->slot, c->owner->cb->arg);
+    add_channel(c->owner, c->name, strlen(c->name));
     return OK;
 }
 
@@ -411,7 +419,8 @@ static void channel_free(struct channel *c)
 static struct channel *find_channel(const struct upstream *u, const char *name, size_t len)
 {
     for (size_t i = 0; i < u->count; i++) {
-        if (strlen(u->channels[i]->name) == len && memcmp(u->channels[i]->name, name, len) == 0) {
+        const struct channel *c = u->channels[i];
+        if (!c->retired && strlen(c->name) == len && memcmp(c->name, name, len) == 0) {
             return u->channels[i];
         }
     }
@@ -455,7 +464,7 @@ static void note_file(struct upstream *u, const char *file)
     }
 }
 
-/* A socket that is gone and a channel that is down: forget it. */
+/* A channel that is down, and its socket is gone or another channel's: forget it. */
 static void drop_unseen(struct upstream *u)
 {
     for (size_t i = 0; i < u->count;) {

@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/pg.h"
+#include "worker/score.h"
 
 #define CONNECT_SECONDS 2
 #define WAIT_GRACE_US   (2 * INT64_C(1000000)) /* beyond statement_timeout */
@@ -307,6 +308,7 @@ static void lose(struct db_conn *c, const char *why)
 static bool wait_socket(struct db_conn *c, bool out, int64_t deadline_us)
 {
     for (;;) {
+        score_beat();
         int64_t left = (deadline_us - clock_mono_us() + 999) / 1000;
         struct pollfd p = { .fd = PQsocket(c->pg),
                             .events = (short)(POLLIN | (out ? POLLOUT : 0)) };

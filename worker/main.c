@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/proc.h"
+#include "common/upgrade.h"
 #include "worker/supervisor.h"
 
 static struct worker_settings settings;
@@ -23,10 +24,13 @@ static void print_help(void)
     struct sbuf b;
     sbuf_init(&b);
     sbuf_text(
-        &b, "usage: gremio-worker [--config FILE] [--set NAME=VALUE]...\n"
-            "       gremio-worker --check-config | --help | --version\n\n"
-            "Runs the slots that answer the API. SIGTERM drains, a second one stops, SIGHUP reads\n"
-            "the settings again.\n\nSettings:\n");
+        &b,
+        "usage: gremio-worker [--config FILE] [--set NAME=VALUE]...\n"
+        "       gremio-worker --check-config | --help | --version\n\n"
+        "Runs the slots that answer the API. SIGTERM drains, a second one stops, SIGHUP reads\n"
+        "the settings again, SIGUSR2 goes on as the program that is on disk now, without losing\n"
+        "a request, or logs upgrade_refused and stays (--check-upgrade is how it asks).\n\n"
+        "Settings:\n");
     conf_help(settings_rows, &b);
     printf("%.*s", (int)b.len, b.data ? b.data : "");
     sbuf_fini(&b);
@@ -62,11 +66,14 @@ static int start(const struct conf_args *args, struct sbuf *why)
     if (settings_secrets(&settings, &secrets, why) != OK) {
         return say(why);
     }
-    proc_harden();
-    log_init("worker", settings_log_level(&settings), STDERR_FILENO);
     const struct supervisor_start with = {
         .settings = &settings, .secrets = &secrets, .routes = &routes, .source = &source
     };
+    if (args->check_upgrade) {
+        return supervisor_check_upgrade(&with, why) == OK ? 0 : say(why);
+    }
+    proc_harden();
+    log_init("worker", settings_log_level(&settings), STDERR_FILENO);
     int status = supervisor_run(&with);
     explicit_bzero(&secrets, sizeof(secrets));
     routes_free(&routes);
@@ -90,6 +97,7 @@ int main(int argc, char **argv)
         status = say(&why);
     } else {
         proc_title_init(argc, argv);
+        upgrade_init(argv);
         status = start(&args, &why);
     }
     sbuf_fini(&why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What each slot is doing right now, in memory shared with the supervisor: when a slot dies, its last words name the
- * requests it held. One writer per row; the supervisor reads only rows of the dead. */
+ * requests it held. One writer per row; of the living the supervisor reads only whether they are ready and make progress. */
 #ifndef GREMIO_SCORE_H
 #define GREMIO_SCORE_H
 
@@ -15,8 +15,9 @@ struct score_job {
 };
 
 struct score {
-    bool ready;     /* its loop runs */
-    uint32_t count; /* jobs under way */
+    bool ready;      /* its loop runs */
+    int64_t beat_us; /* its latest sign of progress; 0: none yet */
+    uint32_t count;  /* jobs under way */
     struct score_job jobs[SCORE_JOBS_MAX];
 };
 
@@ -25,5 +26,9 @@ struct score *score_map(size_t n);
 /* Notes one request more. Does nothing when the row is full. */
 void score_add(struct score *s, uint16_t route, const struct frame_request *req);
 void score_clear(struct score *s);
+/* The score of this process, for score_beat. */
+void score_own(struct score *s);
+/* A sign of progress: between two of them lies at most one wait for the database. Nothing happens without a score. */
+void score_beat(void);
 
 #endif

@@ -22,7 +22,7 @@
 #define CHANNELS_MAX   128               /* router processes */
 #define ARENA_MAX      ((size_t)8 << 20) /* of one request */
 #define BODY_KEEP      ((size_t)64 << 10)
-#define IDLE_TICK_MS   30000
+#define IDLE_TICK_MS   5000
 #define DRAIN_QUIET_MS 300 /* after DRAIN: so long without a request means that routers know */
 
 /* One request from frame to reply. */
@@ -344,6 +344,7 @@ static bool wait_and_read(struct serve *s)
 static void loop(struct serve *s)
 {
     while (wait_and_read(s)) {
+        score_beat();
         (void)run_waiting(s);
         drop_broken(s);
         if (s->draining && clock_mono_us() > s->drain_end_us) {
@@ -404,6 +405,8 @@ int serve_run(const struct slot_env *env, int listen_fd, int signal_fd, struct s
     s.score = score;
     enum err e = serve_init(&s);
     if (e == OK) {
+        score_own(score);
+        score_beat();
         score->ready = true;
         loop(&s);
     } else {

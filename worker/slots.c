@@ -10,6 +10,9 @@
 #include "common/proc.h"
 #include "worker/serve.h"
 
+#define SILENCE_MS 10000 /* beyond the longest wait */
+#define HASHING_MS 60000 /* argon2id at its most expensive, on a busy machine */
+
 static int64_t count_api(const struct worker_settings *s)
 {
     return s->api_slots;
@@ -51,6 +54,13 @@ const struct slots_row slots_rows[KIND_COUNT] = {
 void slots_name(enum slot_kind kind, unsigned ordinal, char name[16])
 {
     snprintf(name, 16, "%s-%02u", slot_kind_name(kind), ordinal % 100);
+}
+
+int64_t slots_silence_us(enum slot_kind kind, const struct worker_settings *s)
+{
+    bool fast = kind == KIND_API || kind == KIND_AUTH;
+    int64_t ms = fast ? s->statement_timeout : s->slow_statement_timeout;
+    return (ms + (kind == KIND_AUTH ? HASHING_MS : 0) + SILENCE_MS) * 1000;
 }
 
 void slots_main(struct slot_env *env, struct worker_secrets *secrets, int listen_fd,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Signals come through a descriptor, so none is lost and nothing happens between two lines; children that died wait out
- * their back-off in the poll's timeout, nobody sleeps. */
+ * their back-off in the poll's timeout, nobody sleeps. A slot is replaced by a second process on the same socket, and told to
+ * finish only when that one's loop runs: so a reload, and so an upgrade (common/upgrade.h), slot after slot. */
 #include "worker/supervisor.h"
 
 #include <dirent.h>
@@ -18,37 +19,50 @@
 
 #include "common/clock.h"
 #include "common/proc.h"
+#include "common/upgrade.h"
 #include "worker/slots.h"
 
 #define SLOTS_MAX        256
 #define STOP_GRACE_US    INT64_C(5000000) /* beyond drain_timeout before a slot is killed */
 #define RECYCLE_PATIENCE INT64_C(10000000)
-
-enum slot_state {
-    SLOT_DEAD, /* to be started when its back-off is over */
-    SLOT_RUNNING,
-    SLOT_DRAINING, /* was told to finish: recycled or stopped */
-};
+#define STOPPED_PATIENCE \
+    INT64_C(2000000) /* a stopped slot's requests go to others before their deadline */
+#define LOOK_US    INT64_C(1000000) /* how often progress is looked at */
+#define FRAMES_KEY "frames %08x"
+#define LOCK_KEY   "lock %s"
 
 struct slot {
     struct slot_env env;
     struct proc_child child;
-    enum slot_state state;
+    pid_t old;     /* serves until child does; 0 for none */
+    pid_t retired; /* the latest that was told to finish */
+    unsigned
+        turn; /* which of the slot's two scores is the child's; the other is old's or retired's */
+    int64_t stopped_us; /* since then the child is stopped (SIGSTOP); 0: it runs */
     int listen_fd;
     char path[108];
-    bool recycle; /* runs with settings of yesterday */
+    bool recycle; /* runs with settings or a program of yesterday */
 };
 
 struct supervisor {
     const struct supervisor_start *start;
     struct slot slots[SLOTS_MAX];
     size_t count;
-    struct score *scores;
+    struct score *scores; /* two for each slot */
+    struct upgrade upgrade;
     int lock_fd, signal_fd;
     unsigned stops;     /* SIGTERM or SIGINT seen */
     int64_t kill_at_us; /* draining: those still there are killed then */
     int64_t recycle_us; /* the latest recycled slot has until then to be ready */
+    bool inheriting;    /* sockets and slots come from the program before */
+    bool exec_due;      /* the program on disk said that it may take over */
+    int64_t looked_us;  /* when progress was looked at last */
 };
+
+static struct score *score_of(const struct supervisor *s, const struct slot *slot)
+{
+    return &s->scores[2 * slot->env.index + slot->turn];
+}
 
 /* ---- sockets and lock ---- */
 
@@ -99,8 +113,20 @@ static void clear_sockets(const char *dir)
     }
 }
 
-static enum err bind_slot(struct supervisor *s, enum slot_kind kind, unsigned ordinal,
-                          struct sbuf *why)
+/* The socket that the program before bound, and the process that serves it. */
+static enum err inherit_slot(struct slot *slot, struct upgrade_list *l, struct sbuf *why)
+{
+    struct upgrade_row row;
+    TRY(upgrade_take_socket(l, slot->path, &row, why));
+    slot->listen_fd = row.fd;
+    slot->child.pid = row.pid;
+    slot->child.started_us = clock_mono_us();
+    slot->recycle = true;
+    return OK;
+}
+
+static enum err add_slot(struct supervisor *s, enum slot_kind kind, unsigned ordinal,
+                         struct upgrade_list *l, struct sbuf *why)
 {
     struct slot *slot = &s->slots[s->count];
     slot->listen_fd = -1;
@@ -116,12 +142,15 @@ static enum err bind_slot(struct supervisor *s, enum slot_kind kind, unsigned or
     slots_name(kind, ordinal, name);
     memcpy(slot->env.name, name, sizeof(name));
     snprintf(slot->path, sizeof(slot->path), "%.80s/%s.sock", s->start->settings->slots_dir, name);
-    slot->listen_fd = proc_listen_unix(slot->path, why);
     s->count++;
+    if (s->inheriting) {
+        return inherit_slot(slot, l, why);
+    }
+    slot->listen_fd = proc_listen_unix(slot->path, why);
     return slot->listen_fd < 0 ? E_IO : OK;
 }
 
-static enum err bind_slots(struct supervisor *s, struct sbuf *why)
+static enum err add_slots(struct supervisor *s, struct upgrade_list *l, struct sbuf *why)
 {
     for (int kind = 0; kind < KIND_COUNT; kind++) {
         int64_t n = slots_rows[kind].count(s->start->settings);
@@ -130,7 +159,7 @@ static enum err bind_slots(struct supervisor *s, struct sbuf *why)
                 sbuf_fmt(why, "more than %d slots in all", SLOTS_MAX);
                 return E_CONFIG;
             }
-            TRY(bind_slot(s, (enum slot_kind)kind, (unsigned)i, why));
+            TRY(add_slot(s, (enum slot_kind)kind, (unsigned)i, l, why));
         }
     }
     return OK;
@@ -150,11 +179,6 @@ static void close_sockets(struct supervisor *s)
 
 /* ---- children ---- */
 
-static void set_state(struct slot *slot, enum slot_state state)
-{
-    slot->state = state;
-}
-
 static void run_child(struct supervisor *s, struct slot *slot, pid_t parent)
 {
     close(s->signal_fd);
@@ -164,15 +188,16 @@ static void run_child(struct supervisor *s, struct slot *slot, pid_t parent)
             close(s->slots[i].listen_fd);
         }
     }
-    slots_main(&slot->env, s->start->secrets, slot->listen_fd, &s->scores[slot->env.index], parent);
+    slots_main(&slot->env, s->start->secrets, slot->listen_fd, score_of(s, slot), parent);
 }
 
 static void start_slot(struct supervisor *s, struct slot *slot)
 {
     pid_t parent = getpid();
-    memset(&s->scores[slot->env.index], 0, sizeof(s->scores[0]));
+    memset(score_of(s, slot), 0, sizeof(s->scores[0]));
     slot->child.started_us = clock_mono_us();
     slot->recycle = false;
+    slot->stopped_us = 0;
     pid_t pid = fork();
     if (pid == 0) {
         run_child(s, slot, parent);
@@ -183,7 +208,6 @@ static void start_slot(struct supervisor *s, struct slot *slot)
         return;
     }
     slot->child.pid = pid;
-    set_state(slot, SLOT_RUNNING);
 }
 
 static void start_due(struct supervisor *s)
@@ -191,18 +215,18 @@ static void start_due(struct supervisor *s)
     int64_t now = clock_mono_us();
     for (size_t i = 0; i < s->count && s->stops == 0; i++) {
         struct slot *slot = &s->slots[i];
-        if (slot->state == SLOT_DEAD && proc_child_due(&slot->child, now)) {
+        if (proc_child_due(&slot->child, now)) {
             start_slot(s, slot);
         }
     }
 }
 
-/* The requests a dead slot held, one line each: the route is what an operator looks for first. */
-static void log_jobs(const struct supervisor *s, const struct slot *slot, const char *how)
+/* The requests that a process of the slot held, one line each: the route is what an operator looks for first. */
+static void log_jobs(const struct supervisor *s, const struct slot *slot, const struct score *score,
+                     const char *event, pid_t who, const char *how)
 {
-    const struct score *score = &s->scores[slot->env.index];
     char pid[16];
-    snprintf(pid, sizeof(pid), "%d", slot->child.pid);
+    snprintf(pid, sizeof(pid), "%d", (int)who);
     uint32_t n = score->count < SCORE_JOBS_MAX ? score->count : SCORE_JOBS_MAX;
     for (uint32_t i = 0; i < n; i++) {
         struct score_job j = score->jobs[i]; /* a copy: what a broken process left is not trusted */
@@ -210,19 +234,20 @@ static void log_jobs(const struct supervisor *s, const struct slot *slot, const 
         const struct route *r = j.route < s->start->routes->count
                                     ? s->start->routes->plans[j.route].row
                                     : NULL;
-        log_event(LOG_LEVEL_ERROR, "slot_died", "slot", slot->env.name, "pid", pid, "how", how,
-                  "method", r ? method_name(r->method) : "?", "route", r ? r->path : "?",
-                  "request_id", j.request_id, "tenant", j.tenant, NULL);
+        log_event(LOG_LEVEL_ERROR, event, "slot", slot->env.name, "pid", pid, "how", how, "method",
+                  r ? method_name(r->method) : "?", "route", r ? r->path : "?", "request_id",
+                  j.request_id, "tenant", j.tenant, NULL);
     }
     if (n == 0) {
-        log_event(LOG_LEVEL_ERROR, "slot_died", "slot", slot->env.name, "pid", pid, "how", how,
-                  "route", "", NULL);
+        log_event(LOG_LEVEL_ERROR, event, "slot", slot->env.name, "pid", pid, "how", how, "route",
+                  "", NULL);
     }
 }
 
-static void on_death(struct supervisor *s, struct slot *slot, int status)
+/* expected: it was told to go. A process that then ends by itself, and well, is no accident. */
+static void log_death(const struct supervisor *s, const struct slot *slot,
+                      const struct score *score, pid_t pid, int status, bool expected)
 {
-    bool expected = slot->state == SLOT_DRAINING && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     char how[64];
     if (WIFSIGNALED(status)) {
         snprintf(how, sizeof(how), "signal %d (%s)", WTERMSIG(status),
@@ -230,35 +255,73 @@ static void on_death(struct supervisor *s, struct slot *slot, int status)
     } else {
         snprintf(how, sizeof(how), "exit %d", WEXITSTATUS(status));
     }
-    if (!expected) {
-        log_jobs(s, slot, how);
+    if (!expected || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        log_jobs(s, slot, score, "slot_died", pid, how);
     }
-    proc_child_died(&slot->child, clock_mono_us());
-    if (expected) {
-        slot->child.deaths = 0;
-        slot->child.not_before_us = 0;
+}
+
+/* True when pid was a process of this slot that ended. */
+static bool slot_reaped(struct supervisor *s, struct slot *slot, pid_t pid, int status)
+{
+    const struct score *other = &s->scores[2 * slot->env.index + !slot->turn];
+    if (slot->child.pid == pid) {
+        log_death(s, slot, score_of(s, slot), pid, status, s->stops > 0);
+        proc_child_died(&slot->child, clock_mono_us());
+    } else if (slot->old == pid) {
+        log_death(s, slot, other, pid, status, s->stops > 0);
+        slot->old = 0;
+    } else if (slot->retired == pid) {
+        log_death(s, slot, other, pid, status, true);
+        slot->retired = 0;
+        (void)upgrade_left(&s->upgrade, pid);
+    } else {
+        return false;
     }
-    set_state(slot, SLOT_DEAD);
+    return true;
+}
+
+static void note_stop(struct supervisor *s, pid_t pid, bool stopped)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->slots[i].child.pid == pid) {
+            s->slots[i].stopped_us = stopped ? clock_mono_us() : 0;
+        }
+    }
+}
+
+static void on_end(struct supervisor *s, pid_t pid, int status)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (slot_reaped(s, &s->slots[i], pid, status)) {
+            return;
+        }
+    }
+    bool good;
+    if (upgrade_checked(&s->upgrade, pid, status, &good)) {
+        s->exec_due = good;
+    } else {
+        (void)upgrade_left(&s->upgrade, pid);
+    }
 }
 
 static void reap(struct supervisor *s)
 {
     int status;
     pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        for (size_t i = 0; i < s->count; i++) {
-            if (s->slots[i].child.pid == pid) {
-                on_death(s, &s->slots[i], status);
-            }
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+        if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
+            note_stop(s, pid, WIFSTOPPED(status));
+        } else {
+            on_end(s, pid, status);
         }
     }
 }
 
 static size_t living(const struct supervisor *s)
 {
-    size_t n = 0;
+    size_t n = s->upgrade.leaving_count;
     for (size_t i = 0; i < s->count; i++) {
-        n += s->slots[i].child.pid > 0;
+        n += (size_t)(s->slots[i].child.pid > 0) + (s->slots[i].old > 0);
     }
     return n;
 }
@@ -269,7 +332,11 @@ static void signal_all(const struct supervisor *s, int signo)
         if (s->slots[i].child.pid > 0) {
             kill(s->slots[i].child.pid, signo);
         }
+        if (s->slots[i].old > 0) {
+            kill(s->slots[i].old, signo);
+        }
     }
+    upgrade_signal(&s->upgrade, signo);
 }
 
 /* ---- signals ---- */
@@ -284,11 +351,6 @@ static void on_stop(struct supervisor *s)
     }
     log_event(LOG_LEVEL_INFO, "draining", NULL);
     close_sockets(s);
-    for (size_t i = 0; i < s->count; i++) {
-        if (s->slots[i].child.pid > 0) {
-            set_state(&s->slots[i], SLOT_DRAINING);
-        }
-    }
     signal_all(s, SIGTERM);
     s->kill_at_us = clock_mono_us() + s->start->settings->drain_timeout * 1000 + STOP_GRACE_US;
 }
@@ -317,27 +379,161 @@ static void on_reload(struct supervisor *s)
     sbuf_fini(&why);
 }
 
-/* Tells the next slot of an old generation to go, once the one before is back and its loop runs. */
+/* ---- replacing slots ---- */
+
+static bool is_recycling(const struct supervisor *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->slots[i].recycle || s->slots[i].old > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_settled(const struct supervisor *s, const struct slot *slot)
+{
+    return slot->child.pid > 0 && slot->old == 0 && score_of(s, slot)->ready;
+}
+
+static int64_t finish_by_us(const struct supervisor *s)
+{
+    return clock_mono_us() + s->start->settings->drain_timeout * 1000 + STOP_GRACE_US;
+}
+
+/* Those whose successor's loop runs may finish. */
+static void retire_replaced(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct slot *slot = &s->slots[i];
+        if (slot->old > 0 && slot->child.pid > 0 && score_of(s, slot)->ready) {
+            upgrade_leave(&s->upgrade, slot->old, SIGTERM, finish_by_us(s));
+            slot->retired = slot->old;
+            slot->old = 0;
+        }
+    }
+}
+
+/* Puts a new process beside the next slot of an old generation, once everybody is settled: one at a time, since each
+ * has connections of its own. A slot that does not get ready holds up the others only so long. */
 static void recycle_next(struct supervisor *s)
 {
     struct slot *next = NULL;
+    bool settled = s->upgrade.leaving_count == 0;
     for (size_t i = 0; i < s->count; i++) {
         struct slot *slot = &s->slots[i];
-        bool settling = slot->state != SLOT_RUNNING || !s->scores[i].ready;
-        if (settling && clock_mono_us() < s->recycle_us) {
-            return;
-        }
-        if (!next && slot->recycle && slot->state == SLOT_RUNNING) {
+        settled = settled && is_settled(s, slot);
+        if (!next && slot->recycle && is_settled(s, slot)) {
             next = slot;
         }
     }
-    if (next && s->stops == 0) {
-        s->recycle_us = clock_mono_us() + RECYCLE_PATIENCE +
-                        s->start->settings->drain_timeout * 1000;
-        set_state(next, SLOT_DRAINING);
-        kill(next->child.pid, SIGTERM);
+    if (!next && settled) {
+        upgrade_done(&s->upgrade);
+    }
+    if (!next || (!settled && clock_mono_us() < s->recycle_us)) {
+        return;
+    }
+    s->recycle_us = finish_by_us(s) + RECYCLE_PATIENCE;
+    next->recycle = false;
+    next->old = next->child.pid;
+    next->child = (struct proc_child){ 0 };
+    next->turn = !next->turn;
+}
+
+/* ---- slots that make no progress ---- */
+
+/* Why the slot is beyond help; NULL while it is fine. A slot that waits, for requests or for the database, says so
+ * more often than this; one that was stopped says nothing. */
+static const char *stuck(const struct supervisor *s, const struct slot *slot, int64_t now)
+{
+    const struct score *score = score_of(s, slot);
+    if (slot->child.pid == 0) {
+        return NULL;
+    }
+    if (slot->stopped_us && now - slot->stopped_us > STOPPED_PATIENCE) {
+        return "stopped";
+    }
+    bool silent = score->ready && score->beat_us &&
+                  now - score->beat_us > slots_silence_us(slot->env.kind, s->start->settings);
+    return silent ? "no progress" : NULL;
+}
+
+static void kill_stuck(struct supervisor *s)
+{
+    int64_t now = clock_mono_us();
+    bool away = now - s->looked_us >
+                5 * LOOK_US; /* all of us were frozen: let them breathe first */
+    s->looked_us = now;
+    for (size_t i = 0; i < s->count && !away; i++) {
+        struct slot *slot = &s->slots[i];
+        const char *why = stuck(s, slot, now);
+        if (why) {
+            log_jobs(s, slot, score_of(s, slot), "slot_stuck", slot->child.pid, why);
+            kill(slot->child.pid, SIGKILL);
+            slot->stopped_us = 0;
+            score_of(s, slot)->beat_us = 0;
+        }
     }
 }
+
+/* ---- upgrade ---- */
+
+/* What the next program gets. A child that is not ready has nothing to lose: the one it replaces is handed on. */
+static struct upgrade_list *list_all(const struct supervisor *s)
+{
+    static struct upgrade_list l;
+    l.count = 0;
+    l.full = false;
+    upgrade_put(&l, -1, 0, FRAMES_KEY, FRAME_MAGIC);
+    upgrade_put(&l, s->lock_fd, 0, LOCK_KEY, s->start->settings->slots_dir);
+    for (size_t i = 0; i < s->count; i++) {
+        const struct slot *slot = &s->slots[i];
+        upgrade_put(&l, slot->listen_fd, slot->old > 0 ? slot->old : slot->child.pid, "%s",
+                    slot->path);
+        if (slot->old > 0 && slot->child.pid > 0) {
+            upgrade_put(&l, -1, slot->child.pid, "unready");
+        }
+    }
+    upgrade_put_leaving(&s->upgrade, &l);
+    return &l;
+}
+
+static enum err inherit(struct supervisor *s, struct upgrade_list *l, struct sbuf *why)
+{
+    struct upgrade_row row;
+    char key[UPGRADE_KEY_MAX];
+    snprintf(key, sizeof(key), FRAMES_KEY, FRAME_MAGIC);
+    if (!upgrade_take(l, key, &row)) {
+        sbuf_text(why, "this program speaks other frames than the one that runs: stop router and "
+                       "worker, then start both");
+        return E_CONFIG;
+    }
+    snprintf(key, sizeof(key), LOCK_KEY, s->start->settings->slots_dir);
+    if (!upgrade_take(l, key, &row) || row.fd < 0) {
+        sbuf_text(why, "slots_dir: this change needs a restart");
+        return E_CONFIG;
+    }
+    s->lock_fd = row.fd;
+    s->inheriting = s->upgrade.taking_over = true;
+    TRY(add_slots(s, l, why));
+    upgrade_take_leaving(&s->upgrade, l, "leaving", 0, finish_by_us(s));
+    upgrade_take_leaving(&s->upgrade, l, "unready", SIGTERM, finish_by_us(s));
+    return upgrade_all_taken(l, why);
+}
+
+enum err supervisor_check_upgrade(const struct supervisor_start *start, struct sbuf *why)
+{
+    static struct supervisor s;
+    static struct upgrade_list l;
+    s.start = start;
+    TRY(upgrade_receive(&l, true, why));
+    for (size_t i = 0; i < l.count; i++) {
+        l.rows[i].pid = 0; /* the parent's children, not ours */
+    }
+    return inherit(&s, &l, why);
+}
+
+/* ---- loop ---- */
 
 static void read_signals(struct supervisor *s)
 {
@@ -351,6 +547,11 @@ static void read_signals(struct supervisor *s)
         case SIGHUP:
             on_reload(s);
             break;
+        case SIGUSR2:
+            if (s->stops == 0) {
+                upgrade_check(&s->upgrade, list_all(s));
+            }
+            break;
         default: /* SIGCHLD: reap looks at all of them */
             break;
         }
@@ -358,34 +559,45 @@ static void read_signals(struct supervisor *s)
     reap(s);
 }
 
-/* ---- loop ---- */
-
-static bool is_recycling(const struct supervisor *s)
+/* When the dead are due, the overdue are killed; INT64_MAX for never. */
+static int64_t next_due(const struct supervisor *s)
 {
-    for (size_t i = 0; i < s->count; i++) {
-        if (s->slots[i].recycle) {
-            return true;
+    int64_t at = s->stops == 1 ? s->kill_at_us : INT64_MAX;
+    for (size_t i = 0; i < s->count && s->stops == 0; i++) {
+        const struct proc_child *c = &s->slots[i].child;
+        if (c->pid == 0 && c->not_before_us < at) {
+            at = c->not_before_us;
         }
     }
-    return false;
+    return at;
 }
 
-/* Milliseconds until something is due; -1: only a signal can change anything. */
+/* Milliseconds until something is to be looked at. */
 static int next_timeout(const struct supervisor *s)
 {
-    int64_t now = clock_mono_us(), at = INT64_MAX;
-    for (size_t i = 0; i < s->count && s->stops == 0; i++) {
-        if (s->slots[i].state == SLOT_DEAD && s->slots[i].child.not_before_us < at) {
-            at = s->slots[i].child.not_before_us;
-        }
+    int64_t now = clock_mono_us(), at = next_due(s);
+    bool watching = is_recycling(s) || s->upgrade.leaving_count > 0 || s->upgrade.checker > 0;
+    int64_t look_at = now + (watching ? 50000 : LOOK_US); /* flags in shared memory do not signal */
+    at = at < look_at ? at : look_at;
+    return at <= now ? 0 : (int)((at - now) / 1000 + 1);
+}
+
+static void supervise(struct supervisor *s)
+{
+    start_due(s);
+    kill_stuck(s);
+    upgrade_tick(&s->upgrade, clock_mono_us());
+    if (s->stops == 0) {
+        retire_replaced(s);
+        recycle_next(s);
     }
-    if (s->stops == 1) {
-        at = s->kill_at_us;
+    if (s->exec_due && s->stops == 0) {
+        upgrade_exec(list_all(s));
     }
-    if (is_recycling(s) && at > now + 50000) {
-        at = now + 50000; /* readiness is a flag in shared memory: looked at, not signalled */
+    s->exec_due = false;
+    if (s->stops == 1 && clock_mono_us() >= s->kill_at_us) {
+        on_stop(s);
     }
-    return at == INT64_MAX ? -1 : at <= now ? 0 : (int)((at - now) / 1000 + 1);
 }
 
 static void loop(struct supervisor *s)
@@ -395,14 +607,21 @@ static void loop(struct supervisor *s)
         if (poll(&p, 1, next_timeout(s)) > 0) {
             read_signals(s);
         }
-        start_due(s);
-        if (s->stops == 0 && is_recycling(s)) {
-            recycle_next(s);
-        }
-        if (s->stops == 1 && clock_mono_us() >= s->kill_at_us) {
-            on_stop(s);
-        }
+        supervise(s);
     }
+}
+
+/* Sockets bound, or taken over with the slots behind them. */
+static enum err get_slots(struct supervisor *s, struct sbuf *why)
+{
+    static struct upgrade_list l;
+    TRY(upgrade_receive(&l, false, why));
+    if (l.count > 0) {
+        return inherit(s, &l, why);
+    }
+    TRY(take_lock(s, why));
+    clear_sockets(s->start->settings->slots_dir);
+    return add_slots(s, &l, why);
 }
 
 static enum err prepare(struct supervisor *s, struct sbuf *why)
@@ -412,15 +631,17 @@ static enum err prepare(struct supervisor *s, struct sbuf *why)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR2);
     sigaddset(&set, SIGCHLD);
-    TRY(take_lock(s, why));
-    clear_sockets(s->start->settings->slots_dir);
-    TRY(bind_slots(s, why));
-    s->scores = score_map(s->count);
+    TRY(get_slots(s, why));
+    s->scores = score_map(2 * s->count);
     s->signal_fd = proc_signal_fd(&set);
     if (!s->scores || s->signal_fd < 0) {
         sbuf_fmt(why, "cannot start: %s", strerror(errno));
         return E_IO;
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        score_of(s, &s->slots[i])->ready = s->slots[i].child.pid > 0; /* it serves already */
     }
     return OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The parent of all slots: binds their sockets before forking and keeps them open, so that a respawn leaves no gap;
- * starts the dead again with back-off; drains, stops and re-reads settings on signals. Serves no request itself. */
+ * starts the dead again with back-off; kills those that make no progress; drains, stops, re-reads settings (SIGHUP) and goes on as
+ * the program on disk (SIGUSR2) on signals. Serves no request itself. */
 #ifndef GREMIO_SUPERVISOR_H
 #define GREMIO_SUPERVISOR_H
 
@@ -15,6 +16,8 @@ struct supervisor_start {
     const struct conf_source *source; /* what a reload reads again */
 };
 
+/* For --check-upgrade: may a supervisor of this program take over from the one that is our parent? E_CONFIG with one sentence. */
+MUST_USE enum err supervisor_check_upgrade(const struct supervisor_start *start, struct sbuf *why);
 /* Runs until SIGTERM or SIGINT (drain; a second one stops at once). Returns the exit status: 0 after a drain, 1 when it could not
  * start, with a sentence on standard error. */
 int supervisor_run(const struct supervisor_start *start);

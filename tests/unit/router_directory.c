@@ -111,31 +111,65 @@ static void add_row(struct route_map *m, enum method method, enum slot_kind kind
     snprintf(row->pattern, sizeof(row->pattern), "%s", path);
 }
 
-Test(router_directory, routes_are_the_union_of_what_slots_said)
+/* Row of a GET of path in the joined table, -1 for none. */
+static int row_of(const struct routes *r, const char *path)
+{
+    struct route_match found;
+    route_map_find(routes_map(r), M_GET, slice_of(path), &found);
+    return found.row;
+}
+
+Test(router_directory, a_kind_speaks_for_its_own_routes)
 {
     struct routes *r;
-    struct route_match found;
     struct route_map *api = calloc(1, sizeof(*api)), *auth = calloc(1, sizeof(*auth));
+    int slots[2];
     cr_assert_eq(routes_new(&r), OK);
     add_row(api, M_GET, KIND_API, "/api/v1/clients/{id}");
-    add_row(api, M_POST, KIND_AUTH, "/api/v1/auth/login");
-    add_row(auth, M_POST, KIND_AUTH, "/api/v1/auth/login");
-    add_row(auth, M_GET, KIND_API, "/api/v1/clients/{id}");
-    auth->rows[0].max_body = 77;
-    routes_learn(r, KIND_API, api);
-    route_map_find(routes_map(r), M_POST, SLICE("/api/v1/auth/login"), &found);
-    cr_assert_geq(found.row, 0);
-    routes_learn(r, KIND_AUTH, auth);
+    add_row(api, M_GET, KIND_AUTH, "/api/v1/auth/me");
+    *auth = *api;
+    auth->rows[1].max_body = 77;
+    cr_assert_eq(routes_learn(r, &slots[0], KIND_API, api), OK);
+    cr_assert_geq(row_of(r, "/api/v1/auth/me"), 0, "no auth slot yet: the api slot is believed");
+    cr_assert_eq(routes_learn(r, &slots[1], KIND_AUTH, auth), OK);
     cr_assert_eq(routes_map(r)->count, 2);
-    route_map_find(routes_map(r), M_POST, SLICE("/api/v1/auth/login"), &found);
-    cr_assert_eq(routes_map(r)->rows[found.row].max_body, 77, "its own kind's word goes first");
-    api->count = 0;
-    auth->count = 1;
-    routes_learn(r, KIND_API, api);
-    routes_learn(r, KIND_AUTH, auth);
-    route_map_find(routes_map(r), M_GET, SLICE("/api/v1/clients/1"), &found);
-    cr_assert_eq(found.row, -1, "no slot says so any more");
+    cr_assert_eq(routes_map(r)->rows[row_of(r, "/api/v1/auth/me")].max_body, 77);
+    routes_forget(r, &slots[0]);
+    routes_forget(r, &slots[1]);
+    cr_assert_eq(routes_map(r)->count, 2, "slots come back: their routes stay known");
     routes_free(r);
     free(api);
     free(auth);
+}
+
+/* A release replaces slots one after another: nobody is asked for a route that it does not have. */
+Test(router_directory, a_route_is_served_when_every_slot_of_its_kind_has_it)
+{
+    struct routes *r;
+    struct route_map *old = calloc(1, sizeof(*old)), *new = calloc(1, sizeof(*new));
+    int slots[4];
+    cr_assert_eq(routes_new(&r), OK);
+    add_row(old, M_GET, KIND_API, "/kept");
+    add_row(old, M_GET, KIND_API, "/dropped");
+    add_row(new, M_GET, KIND_API, "/kept");
+    add_row(new, M_GET, KIND_API, "/added");
+    old->rows[0].max_body = 10;
+    old->rows[0].open = true;
+    new->rows[0].max_body = 20;
+    cr_assert_eq(routes_learn(r, &slots[0], KIND_API, old), OK);
+    cr_assert_eq(routes_learn(r, &slots[1], KIND_API, old), OK);
+    cr_assert_eq(routes_learn(r, &slots[2], KIND_API, new), OK);
+    cr_assert_eq(routes_learn(r, &slots[3], KIND_SLOW, new), OK);
+    routes_forget(r, &slots[0]);
+    cr_assert_geq(row_of(r, "/kept"), 0);
+    cr_assert_not(routes_map(r)->rows[row_of(r, "/kept")].open, "the stricter word counts");
+    cr_assert_eq(routes_map(r)->rows[row_of(r, "/kept")].max_body, 10);
+    cr_assert_eq(row_of(r, "/dropped"), -1);
+    cr_assert_eq(row_of(r, "/added"), -1, "slot 1 does not know it");
+    routes_forget(r, &slots[1]);
+    cr_assert_geq(row_of(r, "/added"), 0);
+    cr_assert_eq(routes_map(r)->rows[row_of(r, "/kept")].max_body, 20);
+    routes_free(r);
+    free(old);
+    free(new);
 }
