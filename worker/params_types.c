@@ -266,16 +266,23 @@ static bool label_ok(struct slice s)
     return true;
 }
 
+/* At least two labels, the last not of digits alone: that would be an address of a machine, not a name. */
 static bool domain_ok(struct slice s)
 {
     size_t labels = 0;
+    struct slice label = { 0 };
     while (s.p) {
-        if (!label_ok(str_cut(&s, '.'))) {
+        label = str_cut(&s, '.');
+        if (!label_ok(label)) {
             return false;
         }
         labels++;
     }
-    return labels >= 2;
+    size_t digits = 0;
+    while (digits < label.n && isdigit((unsigned char)label.p[digits])) {
+        digits++;
+    }
+    return labels >= 2 && digits < label.n;
 }
 
 static const struct params_fault *check_email(struct slice s, struct arena *arena,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/str.h"
 #include "tests/support/api.h"
 #include "tests/support/forge.h"
 #include "tests/support/stack.h"
@@ -381,5 +382,160 @@ Test(tokens, unknown_practice_is_refused)
     cr_expect(status == 401 || status == 403, "an unknown practice got %d", status);
     free(token);
     free(claims);
+    mint_close(&m);
+}
+
+/* A token of exactly that many bytes: a further claim, which nobody reads, fills it up. malloc; NULL when base64 has
+ * no such length. */
+static char *sized_token(struct mint *m, size_t want)
+{
+    size_t fixed = (strlen(m->header) * 4 + 2) / 3 + 1 + 1 + 86;
+    size_t least = strlen(m->claims) + strlen(",\"fill\":\"\"");
+    for (size_t n = least; fixed + (n * 4 + 2) / 3 <= want; n++) {
+        if (fixed + (n * 4 + 2) / 3 == want) {
+            const char *fill = api_text("\"%*s\"", (int)(n - least), "");
+            char *claims = with_member(m->claims, "fill", fill);
+            char *token = forge_es256(m->real, m->header, claims);
+            free(claims);
+            return token;
+        }
+    }
+    return NULL;
+}
+
+/* Status of the answer to a token of so many bytes, which comes before all of it is sent. */
+static int send_huge(size_t n)
+{
+    struct http_client c;
+    struct http_response r;
+    char *token = malloc(n);
+    memset(token, 'A', n);
+    cr_assert(http_client_open(&c, "127.0.0.1", (int)strtol(getenv("GREMIO_PORT"), NULL, 10)));
+    http_client_send_text(&c, "GET " PROBE " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ");
+    (void)http_client_send(&c, token, n); /* the rest is not taken any more */
+    int status = http_client_read(&c, false, &r) ? r.status : 0;
+    http_response_free(&r);
+    http_client_close(&c);
+    free(token);
+    return status;
+}
+
+/* 4,096 bytes and not one more; what is no header field at all any more is refused by the parser. */
+Test(tokens, length_is_bounded)
+{
+    struct mint m = mint_open();
+    static const struct {
+        size_t bytes;
+        int status;
+    } rows[] = { { 4095, 200 }, { 4096, 200 }, { 4097, 401 }, { 4098, 401 }, { 9000, 401 } };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *token = sized_token(&m, rows[i].bytes);
+        if (!token) { /* base64 has no such length */
+            continue;
+        }
+        cr_assert_eq(strlen(token), rows[i].bytes);
+        int status = probe(token, PROBE)->status;
+        cr_expect_eq(status, rows[i].status, "%zu bytes: %d", rows[i].bytes, status);
+        free(token);
+    }
+    cr_expect_eq(send_huge((size_t)12 << 20), 431);
+    cr_expect_eq(api_get(&m.owner, PROBE)->status, 200, "the router is gone");
+    mint_close(&m);
+}
+
+/* Signatures made of numbers that no signature may hold (r, s of 0, 1, n, p, 2^256 - 1), of DER, of other lengths. */
+Test(tokens, psychic_signatures_are_refused)
+{
+    static const char zero[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    static const char one[] = "0000000000000000000000000000000000000000000000000000000000000001";
+    static const char n[] = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    static const char p[] = "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff";
+    static const char top[] = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
+    const char *const halves[] = { zero, one, n, p, top };
+    static const char *const whole[] = {
+        "3006020100020100", "3006020101020101", "00", "30", "", "3080020100020100",
+    };
+    struct mint m = mint_open();
+    size_t signed_n = (size_t)(strrchr(m.owner.token, '.') - m.owner.token);
+    char text[200];
+    for (size_t i = 0; i < ARRAY_LEN(halves) * ARRAY_LEN(halves) + ARRAY_LEN(whole); i++) {
+        size_t pair = i - ARRAY_LEN(whole);
+        const char *hex = i < ARRAY_LEN(whole) ? whole[i]
+                                               : api_text("%s%s", halves[pair / ARRAY_LEN(halves)],
+                                                          halves[pair % ARRAY_LEN(halves)]);
+        unsigned char raw[64];
+        size_t bytes = strlen(hex) / 2;
+        cr_assert(str_unhex(slice_of(hex), raw, bytes) == OK);
+        text[str_base64url(raw, bytes, text)] = '\0';
+        expect_refused(hex, api_text("%.*s.%s", (int)signed_n, m.owner.token, text));
+    }
+    mint_close(&m);
+}
+
+/* What jwt_tool tries: each spelling of none, the public key as a secret, files and SQL as key names, keys brought
+ * along in the header and really used. */
+Test(tokens, playbook_of_known_tools)
+{
+    static const char *const nones[] = { "none", "None", "NONE", "nOnE", "none ", "", "null" };
+    static const char *const kids[] = {
+        "/dev/null",
+        "../../../../../../dev/null",
+        "x' UNION SELECT '1",
+        "x|/bin/sleep 9",
+        "http://127.0.0.1/k",
+        "\\u0000",
+        " ",
+        "k1' OR kid IS NOT NULL ORDER BY 1",
+        "%00",
+    };
+    static const char *const brought[] = {
+        "\"jwk\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}",
+        "\"jku\":\"http://127.0.0.1/jwks.json\"",
+        "\"x5u\":\"http://127.0.0.1/cert.pem\"",
+        "\"x5c\":[\"MIIB\"]",
+        "\"crit\":[\"exp\"]",
+        "\"crit\":[]",
+        "\"zip\":\"DEF\"",
+        "\"cty\":\"JWT\"",
+    };
+    struct mint m = mint_open();
+    char *pem = forge_public_pem();
+    for (size_t i = 0; i < ARRAY_LEN(nones); i++) {
+        char *header = with_member(m.header, "alg", api_text("\"%s\"", nones[i]));
+        char *bare = forge_unsigned(header, m.claims),
+             *made = forge_es256(m.real, header, m.claims);
+        expect_refused(nones[i], bare);
+        expect_refused(nones[i], made);
+        bare[strlen(bare) - 1] = '\0'; /* without its last dot */
+        expect_refused(nones[i], bare);
+        free(made);
+        free(bare);
+        free(header);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(kids); i++) {
+        char *named = with_member(m.header, "kid", api_text("\"%s\"", kids[i]));
+        char *hs = with_member(named, "alg", "\"HS256\"");
+        const struct slice secrets[] = { SLICE(""), SLICE("1"), slice_of(pem) };
+        for (size_t k = 0; k < ARRAY_LEN(secrets); k++) {
+            char *token = forge_hs256(secrets[k], hs, m.claims);
+            expect_refused(kids[i], token);
+            free(token);
+        }
+        char *token = forge_es256(m.real, named, m.claims);
+        expect_refused(kids[i], token);
+        free(token);
+        free(hs);
+        free(named);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(brought); i++) {
+        const char *header = api_text("{%s,%s", brought[i], m.header + 1);
+        char *own = forge_es256(m.other, header, m.claims);
+        char *real = forge_es256(m.real, header, m.claims);
+        expect_refused(brought[i], own);
+        expect_refused(brought[i], real);
+        free(own);
+        free(real);
+    }
+    free(pem);
     mint_close(&m);
 }

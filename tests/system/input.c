@@ -302,3 +302,120 @@ Test(input, charset_is_utf8_or_absent)
     api_close(&a);
     api_release();
 }
+
+/* The nastiest of what people and programs type; the long form brings what others collected (tests/soak/naughty). */
+static const char *const naughty[] = {
+    "undefined",
+    "1/0",
+    "NaN",
+    "-9223372036854775808",
+    "CON",
+    "$HOME",
+    "`ls -al /`",
+    "%d%n%s",
+    "<img src=x onerror=alert(1)>",
+    "'; DROP TABLE client--",
+    "{\"a\":[]}",
+    "\\x41\\u0041",
+    "i\u0307 \u0130 \u00df \u1e9e \u017f",                     /* case that changes length */
+    "\u00e9 e\u0301",                                          /* composed and not: both stay */
+    "\ufdfa \u0b95\u0bcd \u0e01\u0e4d",                        /* one character, many */
+    "\u202e\u2066drow\u2069",                                  /* direction overrides */
+    "\u200b\u200d\u2060\ufeff\u180e\u00ad",                    /* nothing to be seen */
+    "\u2028\u2029",                                            /* lines to some readers */
+    "Z\u0351\u036b\u0343\u036a\u0302\u036b\u033d\u034f\u0334", /* heaps of accents */
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467\U0001f1e6\U0001f1f7",
+    "\ufffd\uffff\ufffe \U0001fffe \U0010ffff", /* noncharacters */
+    "\ue000 \U000f0000 \U000e0041",             /* private, tags */
+    "\u05d0\u05d1 \u0627\u0644 \u6f22\u5b57 \u3042 \ud55c",
+    " x",
+    "x ",
+    "a\tb",
+    "a\nb",
+    "a\x1b[31m",
+    "a\x7f",
+    "a\xc2\x85",
+};
+
+static bool has_control(const char *text)
+{
+    for (; *text; text++) {
+        unsigned char b = (unsigned char)*text;
+        bool c1 = b == 0xc2 && (unsigned char)text[1] < 0xa0;
+        if ((b < 0x20 && b != '\n' && b != '\t') || b == 0x7f || c1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *as_json(const char *text)
+{
+    struct json_object *o = json_object_new_string(text);
+    const char *out = api_text("%s", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+    json_object_put(o);
+    return out;
+}
+
+/* Lines and tabs are text; another control character is a fault, and nothing else is. */
+static void expect_round_trip(struct api *a, const char *path, const char *field, const char *rest,
+                              const char *text)
+{
+    struct answer *made = api_post(a, path, "{\"%s\":%s%s}", field, as_json(text), rest);
+    if (made->status == 201) {
+        struct answer *got = api_get(a, "%s/%s", path, answer_text(made, "id"));
+        cr_expect_str_eq(answer_text(made, field), text);
+        cr_expect_str_eq(answer_text(got, field), text);
+        return;
+    }
+    cr_expect_eq(made->status, 422, "%s: %s: %d", field, text, made->status);
+    cr_expect(answer_blames(made, api_text("/%s", field)), "%s", made->http.body);
+    cr_expect(has_control(text), "%s: %s was refused: %s", field, text, made->http.body);
+}
+
+Test(input, naughty_texts_come_back_or_are_refused)
+{
+    static const struct {
+        const char *path, *field, *rest;
+    } fields[] = {
+        { CLIENTS, "given_name", "" },
+        { CLIENTS, "family_name", ",\"given_name\":\"x\"" },
+        { CLIENTS, "notes", ",\"given_name\":\"x\"" },
+        { "/api/v1/services", "name", ",\"duration_min\":5" },
+        { "/api/v1/services", "description", ",\"duration_min\":5,\"name\":\"x\"" },
+        { "/api/v1/services", "category", ",\"duration_min\":5,\"name\":\"x\"" },
+        { "/api/v1/staff", "name", "" },
+        { "/api/v1/staff", "title", ",\"name\":\"x\"" },
+        { "/api/v1/staff", "license_no", ",\"name\":\"x\"" },
+    };
+    struct api a = api_login(OWNER_A);
+    for (size_t f = 0; f < ARRAY_LEN(fields); f++) {
+        for (size_t i = 0; i < ARRAY_LEN(naughty); i++) {
+            expect_round_trip(&a, fields[f].path, fields[f].field, fields[f].rest, naughty[i]);
+        }
+    }
+    printf("input: %zu naughty texts in %zu fields\n", ARRAY_LEN(naughty), ARRAY_LEN(fields));
+    api_close(&a);
+    api_release();
+}
+
+/* A price is kept to the cent, up to the largest there is. */
+Test(input, prices_come_back_exactly)
+{
+    static const int64_t prices[] = {
+        0, 1, 99, 100, 101, 2147483, 99999999, 999999999, 1000000000
+    };
+    struct api a = api_login(OWNER_A);
+    for (size_t i = 0; i < ARRAY_LEN(prices); i++) {
+        struct answer *r = api_post(&a, "/api/v1/services",
+                                    "{\"name\":\"Price\",\"duration_min\":5,\"price_minor\":%lld}",
+                                    (long long)prices[i]);
+        cr_assert_eq(r->status, 201, "%s", r->http.body);
+        struct answer *got = api_get(&a, "/api/v1/services/%s", answer_text(r, "id"));
+        cr_expect_eq(answer_int(got, "price_minor"), prices[i]);
+        cr_expect(strstr(got->http.body, api_text("\"price_minor\":%lld,", (long long)prices[i])),
+                  "%s", got->http.body);
+    }
+    api_close(&a);
+    api_release();
+}
