@@ -304,6 +304,7 @@ static void add_counts(struct running *run, const struct fleet_count *c)
     run->sum.done += c->done;
     run->sum.skipped += c->skipped;
     run->sum.failed += c->failed;
+    run->sum.longest_us = c->longest_us > run->sum.longest_us ? c->longest_us : run->sum.longest_us;
     run->sum.interrupted |= c->interrupted;
     run->sum.stopped |= c->stopped;
     run->sum.lost |= c->lost;
@@ -363,9 +364,11 @@ static void run_json(const struct running *run, size_t left)
     sbuf_init(&b);
     sbuf_fmt(&b,
              "{\"run\": {\"latest\": %d, \"behind\": %zu, \"migrated\": %zu, \"skipped\": %zu,"
-             " \"failed\": %zu, \"left\": %zu, \"seconds\": %.3f, \"failures\": [",
+             " \"failed\": %zu, \"left\": %zu, \"seconds\": %.3f, \"longest_ms\": %.1f,"
+             " \"failures\": [",
              migrations_latest(&run->files), run->n, run->sum.done, run->sum.skipped,
-             run->sum.failed, left, progress_seconds(&run->progress));
+             run->sum.failed, left, progress_seconds(&run->progress),
+             (double)run->sum.longest_us / 1000);
     bool first = true;
     for (size_t i = 0; i < run->n; i++) {
         const struct fleet_item *item = &run->items[i];

@@ -21,6 +21,9 @@
 #define BACKOFF_US 300000 /* times the attempt, and as much again at random */
 #define KNOCK_US   500000 /* between two tries to reach a database that went away */
 #define NOTHING    SIZE_MAX
+/* Practices of one connection: a server process keeps what it knows of every table it met, and walks through all of
+ * that at the end of a transaction that made many. */
+#define RECYCLE 100
 
 struct child {
     pid_t pid;
@@ -31,6 +34,7 @@ struct child {
 struct answer {
     enum apply_outcome outcome;
     bool unreachable; /* APPLY_LOST, and the work never began */
+    int64_t took_us;  /* the work, so its locks were held no longer */
     struct apply_fault fault;
 };
 
@@ -60,7 +64,9 @@ static void child_work(const struct fleet *f, size_t item, PGconn **db, struct a
     sbuf_init(&why);
     *out = (struct answer){ .outcome = APPLY_LOST };
     if (*db || db_open_provision(f->options->settings, db, &why) == OK) {
+        int64_t begin = clock_mono_us();
         out->outcome = f->options->work(*db, &f->items[item], f->options->context, &out->fault);
+        out->took_us = clock_mono_us() - begin;
     } else {
         out->unreachable = true;
         set_fault(&out->fault, &why);
@@ -76,9 +82,13 @@ static void child_work(const struct fleet *f, size_t item, PGconn **db, struct a
 static void child_loop(const struct fleet *f, int fd)
 {
     PGconn *db = NULL;
-    size_t item;
+    size_t item, served = 0;
     while (recv(fd, &item, sizeof(item), 0) == (ssize_t)sizeof(item)) {
         struct answer answer;
+        if (served++ % RECYCLE == 0) {
+            PQfinish(db);
+            db = NULL;
+        }
         child_work(f, item, &db, &answer);
         if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) != (ssize_t)sizeof(answer)) {
             break;
@@ -191,6 +201,9 @@ static void settle(struct fleet *f, size_t at, const struct answer *answer)
     struct fleet_item *item = &f->items[at];
     item->fault = answer->fault;
     f->lost_us = answer->unreachable ? f->lost_us : 0;
+    if (answer->took_us > f->count->longest_us) {
+        f->count->longest_us = answer->took_us;
+    }
     switch (answer->outcome) {
     case APPLY_DONE:
         item->state = FLEET_DONE;

@@ -35,9 +35,10 @@ typedef enum apply_outcome (*fleet_work_fn)(PGconn *db, const struct fleet_item 
 /* Numbers of one run so far. */
 struct fleet_count {
     size_t total, done, skipped, failed;
-    bool interrupted; /* a signal stopped the run */
-    bool stopped;     /* stop_after was reached */
-    bool lost;        /* the database went away and did not come back in time */
+    int64_t longest_us; /* of one practice's work: an upper bound of how long its locks were held */
+    bool interrupted;   /* a signal stopped the run */
+    bool stopped;       /* stop_after was reached */
+    bool lost;          /* the database went away and did not come back in time */
 };
 
 struct fleet_options {
