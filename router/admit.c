@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Open addressing by tenant id, twice as many cells as requests can be in flight: it can never be full. */
+/* Open addressing by source, twice as many cells as requests can be in flight: it can never be full. */
 #include "router/admit.h"
 
 #include <stdlib.h>
@@ -7,12 +7,12 @@
 #include "common/str.h"
 
 struct cell {
-    struct uuid tenant;
+    struct uuid source;
     uint32_t count; /* 0: empty */
 };
 
 struct admit {
-    size_t max, count, tenants, mask;
+    size_t max, count, sources, mask;
     struct cell *cells;
 };
 
@@ -45,15 +45,15 @@ void admit_free(struct admit *a)
     }
 }
 
-static size_t home_of(const struct admit *a, const struct uuid *tenant)
+static size_t home_of(const struct admit *a, const struct uuid *source)
 {
-    return (size_t)str_hash((struct slice){ (const char *)tenant->b, sizeof(tenant->b) }) & a->mask;
+    return (size_t)str_hash((struct slice){ (const char *)source->b, sizeof(source->b) }) & a->mask;
 }
 
-static struct cell *find(const struct admit *a, const struct uuid *tenant)
+static struct cell *find(const struct admit *a, const struct uuid *source)
 {
-    size_t at = home_of(a, tenant);
-    while (a->cells[at].count > 0 && !uuid_eq(&a->cells[at].tenant, tenant)) {
+    size_t at = home_of(a, source);
+    while (a->cells[at].count > 0 && !uuid_eq(&a->cells[at].source, source)) {
         at = (at + 1) & a->mask;
     }
     return &a->cells[at];
@@ -62,7 +62,7 @@ static struct cell *find(const struct admit *a, const struct uuid *tenant)
 static void close_hole(struct admit *a, size_t hole)
 {
     for (size_t at = (hole + 1) & a->mask; a->cells[at].count > 0; at = (at + 1) & a->mask) {
-        size_t home = home_of(a, &a->cells[at].tenant);
+        size_t home = home_of(a, &a->cells[at].source);
         if (((at - home) & a->mask) >= ((at - hole) & a->mask)) {
             a->cells[hole] = a->cells[at];
             hole = at;
@@ -71,20 +71,18 @@ static void close_hole(struct admit *a, size_t hole)
     a->cells[hole].count = 0;
 }
 
-enum err admit_enter(struct admit *a, struct exchange *x, size_t per_tenant)
+enum err admit_enter(struct admit *a, struct exchange *x, size_t per_source)
 {
-    if (a->count >= a->max) {
+    if (admit_is_full(a)) {
         return E_OVERLOADED;
     }
-    if (x->has_tenant) {
-        struct cell *cell = find(a, &x->tenant.id);
-        if (cell->count >= per_tenant) {
-            return E_RATE_LIMITED;
-        }
-        if (cell->count++ == 0) {
-            cell->tenant = x->tenant.id;
-            a->tenants++;
-        }
+    struct cell *cell = find(a, &x->source);
+    if (cell->count >= per_source) {
+        return E_RATE_LIMITED;
+    }
+    if (cell->count++ == 0) {
+        cell->source = x->source;
+        a->sources++;
     }
     a->count++;
     x->admitted = true;
@@ -98,12 +96,10 @@ void admit_leave(struct admit *a, struct exchange *x)
     }
     x->admitted = false;
     a->count--;
-    if (x->has_tenant) {
-        struct cell *cell = find(a, &x->tenant.id);
-        if (--cell->count == 0) {
-            a->tenants--;
-            close_hole(a, (size_t)(cell - a->cells));
-        }
+    struct cell *cell = find(a, &x->source);
+    if (--cell->count == 0) {
+        a->sources--;
+        close_hole(a, (size_t)(cell - a->cells));
     }
 }
 
@@ -112,7 +108,12 @@ size_t admit_count(const struct admit *a)
     return a->count;
 }
 
-size_t admit_tenants(const struct admit *a)
+size_t admit_sources(const struct admit *a)
 {
-    return a->tenants;
+    return a->sources;
+}
+
+bool admit_is_full(const struct admit *a)
+{
+    return a->count >= a->max;
 }

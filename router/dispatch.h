@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Hands exchanges to worker slots and their replies back: picks the slot, queues within bounds, keeps deadlines, and
- * decides what a slot's death means. Owns the in-flight table; borrows exchanges until done runs. Knows nothing of
- * HTTP, sockets or SQL: slots are reached through dispatch_link. Pure but for the clock. */
+/* Hands exchanges to worker slots and their replies back: picks the slot, queues fairly and within bounds, keeps
+ * deadlines, and decides what a slot's death means. Owns the in-flight table; borrows exchanges until done runs. Knows
+ * nothing of HTTP, sockets or SQL: slots are reached through dispatch_link. Pure but for the clock, which can be given. */
 #ifndef GREMIO_DISPATCH_H
 #define GREMIO_DISPATCH_H
 
@@ -28,8 +28,11 @@ typedef void (*dispatch_done_fn)(struct exchange *x, enum err status,
                                  const struct frame_reply *reply, void *arg);
 
 struct dispatch_config {
-    size_t inflight_max;      /* exchanges at once; at most 30,000 */
-    const int64_t *queue_max; /* waiting per kind; borrowed, read each time */
+    size_t inflight_max; /* exchanges at once; at most 30,000 */
+    const int64_t
+        *queue_max; /* waiting per kind; this and the next two are borrowed, read each time */
+    const int64_t *queue_wait, *slow_queue_wait; /* ms: of api, of the other kinds */
+    int64_t (*now)(void);                        /* NULL: clock_mono_us */
     struct dispatch_link link;
     dispatch_done_fn done;
     void *arg;
@@ -37,8 +40,10 @@ struct dispatch_config {
 
 struct dispatch_stats {
     size_t queued[KIND_COUNT], inflight[KIND_COUNT];
+    size_t queued_sources[KIND_COUNT], queue_room[KIND_COUNT];
     unsigned slots[KIND_COUNT]; /* that take requests */
-    uint64_t retried, poisoned, unknown, expired, late;
+    uint64_t sent[KIND_COUNT], waited_us[KIND_COUNT];
+    uint64_t retried, poisoned, unknown, expired, late, pushed_out;
 };
 
 MUST_USE enum err dispatch_new(const struct dispatch_config *config, struct dispatch **out);
@@ -46,7 +51,8 @@ MUST_USE enum err dispatch_new(const struct dispatch_config *config, struct disp
 void dispatch_free(struct dispatch *d);
 
 /* On OK done runs exactly once and never before this returns, unless dispatch_gone takes x back first. On E_OVERLOADED,
- * E_UNAVAILABLE or E_POISON done will not run and x is still the caller's. x->deadline_us and x->kind are set. */
+ * E_UNAVAILABLE or E_POISON done will not run and x is still the caller's. x->deadline_us, kind and source are set. When
+ * the queue is full the newest request of the source with the longest line gives way (done with E_OVERLOADED). */
 MUST_USE enum err dispatch_send(struct dispatch *d, struct exchange *x);
 /* Nobody waits for x any more: x is the caller's again, done will not run. */
 void dispatch_gone(struct dispatch *d, struct exchange *x);

@@ -48,6 +48,8 @@ struct exchange {
     struct principal principal;
     bool has_tenant;
     struct tenant tenant; /* copy of the directory's row at admission */
+    struct uuid
+        source; /* whose share it takes: the tenant's id, without one the client's address */
     enum slot_kind kind;
     bool admitted; /* counted by admit; released exactly once */
 

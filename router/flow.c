@@ -2,6 +2,9 @@
 /* The steps in order. on_head refuses as much as the head alone can tell, so that no body is read for nothing. */
 #include "router/flow.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "common/clock.h"
 #include "common/problem.h"
 #include "common/str.h"
@@ -43,6 +46,19 @@ static void refuse_method(struct exchange *x, uint32_t allow)
     method_list(allow, text);
     a.allow = slice_of(text);
     refuse_with(x, E_METHOD, &a);
+}
+
+/* With the fields of draft-ietf-httpapi-ratelimit-headers. */
+static void refuse_rate(const struct flow *f, struct exchange *x)
+{
+    char limit[96];
+    snprintf(limit, sizeof(limit), "\"tenant\";q=%" PRId64 ";w=1", f->settings->tenant_rate);
+    struct http_answer a = {
+        .ratelimit_policy = slice_of(limit),
+        .ratelimit = SLICE("\"tenant\";r=0;t=1"),
+        .retry_after = 1,
+    };
+    refuse_with(x, E_RATE_LIMITED, &a);
 }
 
 static void answer_json(struct exchange *x, int status, struct slice body)
@@ -99,11 +115,25 @@ static void answer_reply(struct exchange *x, const struct frame_reply *r)
     http_reply(x, &a);
 }
 
+static void count_shed(struct flow *f, enum err e, bool admitted)
+{
+    if (e == E_RATE_LIMITED) {
+        metrics_shed(&f->metrics, SHED_TENANT);
+    } else if (e == E_OVERLOADED) {
+        metrics_shed(&f->metrics, admitted ? SHED_QUEUE : SHED_PROCESS);
+    } else if (e == E_UNAVAILABLE) {
+        metrics_shed(&f->metrics, SHED_NO_SLOT);
+    } else if (e == E_POISON) {
+        metrics_shed(&f->metrics, SHED_POISON);
+    }
+}
+
 void flow_on_done(struct exchange *x, enum err status, const struct frame_reply *reply, void *arg)
 {
     struct flow *f = arg;
     admit_leave(f->admit, x);
     if (status != OK) {
+        count_shed(f, status, true);
         http_problem(x, status, DETAIL_NONE);
         return;
     }
@@ -176,6 +206,7 @@ static enum err gate_tenant(const struct flow *f, struct exchange *x)
         return E_UNAUTHENTICATED;
     }
     x->tenant = *t;
+    x->source = t->id;
     x->has_tenant = true;
     switch (t->state) {
     case TENANT_ACTIVE:
@@ -218,13 +249,35 @@ static enum err check_body(const struct flow *f, const struct exchange *x, uint6
     return is_json(x->content_type) ? OK : E_UNSUPPORTED_MEDIA;
 }
 
+/* The cheapest refusals first. */
 static enum err check_head(const struct flow *f, struct exchange *x, bool open, uint64_t *max)
 {
+    const struct settings *s = f->settings;
+    if (admit_is_full(f->admit)) {
+        return E_OVERLOADED;
+    }
     if (!open) {
         TRY(authenticate(f, x));
         TRY(gate_tenant(f, x));
     }
+    struct rate_rules rules = { .per_s = s->tenant_rate, .burst = s->tenant_burst };
+    TRY(rate_take(f->rate, &rules, &x->source, clock_mono_us()));
     return check_body(f, x, max);
+}
+
+static void refuse_head(struct flow *f, struct exchange *x, enum err e)
+{
+    if (e == E_UNAUTHENTICATED || e == E_TOKEN_EXPIRED) {
+        refuse_token(x, e);
+    } else if (e == E_RATE_LIMITED) {
+        metrics_shed(&f->metrics, SHED_RATE);
+        refuse_rate(f, x);
+    } else {
+        if (e == E_OVERLOADED) {
+            metrics_shed(&f->metrics, SHED_PROCESS);
+        }
+        http_problem(x, e, DETAIL_NONE);
+    }
 }
 
 static void on_head(struct exchange *x, void *arg)
@@ -244,12 +297,10 @@ static void on_head(struct exchange *x, void *arg)
     memcpy(x->route, row->pattern, sizeof(x->route));
     x->kind = row->kind;
     enum err e = check_head(f, x, row->open, &max);
-    if (e == E_UNAUTHENTICATED || e == E_TOKEN_EXPIRED) {
-        refuse_token(x, e);
-    } else if (e != OK) {
-        http_problem(x, e, DETAIL_NONE);
-    } else {
+    if (e == OK) {
         http_accept_body(x, max);
+    } else {
+        refuse_head(f, x, e);
     }
 }
 
@@ -260,19 +311,6 @@ static int64_t deadline_us(const struct flow *f, enum slot_kind kind)
     const struct settings *s = f->settings;
     int64_t ms = kind == KIND_SLOW ? s->slow_timeout : s->request_timeout;
     return clock_mono_us() + ms * 1000;
-}
-
-static void count_shed(struct flow *f, enum err e, bool admitted)
-{
-    if (e == E_RATE_LIMITED) {
-        metrics_shed(&f->metrics, SHED_TENANT);
-    } else if (e == E_OVERLOADED) {
-        metrics_shed(&f->metrics, admitted ? SHED_QUEUE : SHED_PROCESS);
-    } else if (e == E_UNAVAILABLE) {
-        metrics_shed(&f->metrics, SHED_NO_SLOT);
-    } else if (e == E_POISON) {
-        metrics_shed(&f->metrics, SHED_POISON);
-    }
 }
 
 static enum err admit_and_send(struct flow *f, struct exchange *x)

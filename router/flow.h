@@ -11,6 +11,7 @@
 #include "router/health.h"
 #include "router/http.h"
 #include "router/metrics.h"
+#include "router/rate.h"
 #include "router/routes.h"
 #include "router/settings.h"
 #include "router/token_cache.h"
@@ -20,6 +21,7 @@ struct flow {
     struct routes *routes;
     struct directory *directory;
     struct token_cache *tokens;
+    struct rate *rate;
     struct admit *admit;
     struct dispatch *dispatch;
     struct access_log *access_log;

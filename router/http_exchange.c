@@ -177,6 +177,7 @@ enum err http_exchange_fill(struct http_exchange *hx, const char *head, bool who
     memcpy(copy, head, h->line);
     memcpy(copy + h->line, peer.p, peer.n);
     x->peer = (struct slice){ copy + h->line, peer.n };
+    memcpy(x->source.b, x->conn->peer->key, sizeof(x->source.b));
     x->method_text = http1_text(copy, h->method);
     if (x->method_text.n > 0) {
         x->method = method_parse(x->method_text);

@@ -36,6 +36,7 @@ struct http_answer {
     struct slice body;
     struct slice etag, location, allow, cache_control, csp; /* empty: no field */
     struct slice www_authenticate;                          /* with 401; empty: Bearer */
+    struct slice ratelimit, ratelimit_policy;               /* with 429 */
     int retry_after;                                        /* seconds, 0: no field */
     bool replayed;
 };

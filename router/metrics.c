@@ -10,8 +10,8 @@ static const int64_t bucket_us[METRICS_BUCKETS] = {
 };
 
 static const char *const shed_names[SHED_COUNT] = {
-    [SHED_TENANT] = "tenant_limit", [SHED_PROCESS] = "process_limit", [SHED_QUEUE] = "queue_full",
-    [SHED_NO_SLOT] = "no_slot",     [SHED_POISON] = "poison",
+    [SHED_RATE] = "tenant_rate", [SHED_TENANT] = "tenant_limit", [SHED_PROCESS] = "process_limit",
+    [SHED_QUEUE] = "queue_full", [SHED_NO_SLOT] = "no_slot",     [SHED_POISON] = "poison",
 };
 
 void metrics_count(struct metrics *m, unsigned kind, int status, size_t bytes, int64_t total_us)
@@ -85,18 +85,33 @@ static void render_latency(const struct metrics *m, struct sbuf *out)
              sum, (double)m->latency_us / 1e6, sum);
 }
 
+static void by_kind(struct sbuf *out, const char *name, const char *help,
+                    const size_t values[KIND_COUNT])
+{
+    head(out, name, "gauge", help);
+    for (unsigned k = 0; k < KIND_COUNT; k++) {
+        sbuf_fmt(out, "gremio_router_%s{kind=\"%s\"} %zu\n", name, kind_name(k), values[k]);
+    }
+}
+
+static void render_waits(const struct dispatch_stats *d, struct sbuf *out)
+{
+    head(out, "queue_wait_seconds", "summary", "From a request's arrival to its slot.");
+    for (unsigned k = 0; k < KIND_COUNT; k++) {
+        sbuf_fmt(out,
+                 "gremio_router_queue_wait_seconds_sum{kind=\"%s\"} %.6f\n"
+                 "gremio_router_queue_wait_seconds_count{kind=\"%s\"} %" PRIu64 "\n",
+                 kind_name(k), (double)d->waited_us[k] / 1e6, kind_name(k), d->sent[k]);
+    }
+}
+
 static void render_slots(const struct metrics_view *v, struct sbuf *out)
 {
     const struct dispatch_stats *d = &v->dispatch;
-    head(out, "queue_depth", "gauge", "Requests waiting for a slot.");
-    for (unsigned k = 0; k < KIND_COUNT; k++) {
-        sbuf_fmt(out, "gremio_router_queue_depth{kind=\"%s\"} %zu\n", kind_name(k), d->queued[k]);
-    }
-    head(out, "slot_inflight", "gauge", "Requests that slots have not answered.");
-    for (unsigned k = 0; k < KIND_COUNT; k++) {
-        sbuf_fmt(out, "gremio_router_slot_inflight{kind=\"%s\"} %zu\n", kind_name(k),
-                 d->inflight[k]);
-    }
+    by_kind(out, "queue_depth", "Requests waiting for a slot.", d->queued);
+    by_kind(out, "queue_sources", "Tenants and addresses they are from.", d->queued_sources);
+    by_kind(out, "queue_room", "Requests that may wait at the present pace.", d->queue_room);
+    by_kind(out, "slot_inflight", "Requests that slots have not answered.", d->inflight);
     head(out, "slots", "gauge", "Connected slots.");
     for (unsigned k = 0; k < KIND_COUNT; k++) {
         sbuf_fmt(out, "gremio_router_slots{kind=\"%s\"} %u\n", kind_name(k), d->slots[k]);
@@ -114,6 +129,8 @@ static void render_dispatch(const struct dispatch_stats *d, struct sbuf *out)
         const char *name, *help;
         uint64_t value;
     } rows[] = {
+        { "pushed_out_total", "Requests refused for one of a tenant with a shorter queue.",
+          d->pushed_out },
         { "retried_total", "Requests sent again because their slot died.", d->retried },
         { "poisoned_total", "Requests refused because slots died of them.", d->poisoned },
         { "outcome_unknown_total", "Unsafe requests lost with their slot.", d->unknown },
@@ -134,7 +151,8 @@ static void render_state(const struct metrics *m, const struct metrics_view *v, 
         { "response_bytes_total", "counter", "Bytes of answers.", (double)m->bytes },
         { "connections", "gauge", "Open client connections.", (double)v->connections },
         { "inflight", "gauge", "Requests in flight.", (double)v->inflight },
-        { "inflight_tenants", "gauge", "Tenants in flight.", (double)v->inflight_tenants },
+        { "inflight_tenants", "gauge", "Tenants and addresses in flight.",
+          (double)v->inflight_tenants },
         { "draining", "gauge", "1 after SIGTERM.", v->draining },
         { "directory_tenants", "gauge", "Known tenants.", (double)v->tenants },
         { "directory_keys", "gauge", "Known signing keys.", (double)v->keys },
@@ -164,6 +182,7 @@ void metrics_render(const struct metrics *m, const struct metrics_view *v, struc
     render_requests(m, out);
     render_latency(m, out);
     render_slots(v, out);
+    render_waits(&v->dispatch, out);
     render_dispatch(&v->dispatch, out);
     render_state(m, v, out);
 }

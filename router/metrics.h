@@ -13,7 +13,15 @@
 #define METRICS_BUCKETS 14
 
 /* Why a request was refused before any slot saw it. */
-enum shed { SHED_TENANT, SHED_PROCESS, SHED_QUEUE, SHED_NO_SLOT, SHED_POISON, SHED_COUNT };
+enum shed {
+    SHED_RATE,
+    SHED_TENANT,
+    SHED_PROCESS,
+    SHED_QUEUE,
+    SHED_NO_SLOT,
+    SHED_POISON,
+    SHED_COUNT,
+};
 
 struct metrics {
     uint64_t requests[KIND_COUNT + 1][METRICS_CLASSES]; /* the last row: answered by the router */

@@ -19,6 +19,7 @@
 #define OPEN_BY_US \
     INT64_C(1000000) /* not ready by then: clients shall learn it, unless another serves them */
 #define REVOKED_MAX  100000 /* ended sessions remembered */
+#define RATE_SOURCES 16384  /* practices and addresses whose rate is remembered */
 #define ROUTER_LOGIN "gremio_router"
 
 struct process {
@@ -132,7 +133,7 @@ static void render_metrics(struct sbuf *out, void *arg)
     struct metrics_view v = {
         .connections = http_connections(p->http),
         .inflight = admit_count(f->admit),
-        .inflight_tenants = admit_tenants(f->admit),
+        .inflight_tenants = admit_sources(f->admit),
         .tenants = directory_count(f->directory),
         .keys = directory_keys(f->directory)->count,
         .revoked = revoked_count(p->revoked),
@@ -292,6 +293,8 @@ static enum err boot_tables(struct process *p)
     struct dispatch_config config = {
         .inflight_max = (size_t)p->settings.inflight_max,
         .queue_max = &p->settings.queue_max,
+        .queue_wait = &p->settings.queue_wait,
+        .slow_queue_wait = &p->settings.slow_queue_wait,
         .link = { .send = link_send, .cancel = link_cancel },
         .done = flow_on_done,
         .arg = f,
@@ -301,6 +304,7 @@ static enum err boot_tables(struct process *p)
     TRY(directory_new(&f->directory));
     TRY(token_cache_new((size_t)p->settings.token_cache, p->revoked, &f->tokens));
     TRY(admit_new((size_t)p->settings.inflight_max, &f->admit));
+    TRY(rate_new(RATE_SOURCES, &f->rate));
     TRY(access_log_new(p->base, log_fd(), p->name, &f->access_log));
     return dispatch_new(&config, &f->dispatch);
 }
@@ -375,6 +379,7 @@ static void free_all(struct process *p)
     directory_sync_free(p->sync);
     dispatch_free(f->dispatch);
     access_log_free(f->access_log);
+    rate_free(f->rate);
     admit_free(f->admit);
     token_cache_free(f->tokens);
     directory_free(f->directory);

@@ -156,6 +156,8 @@ static void add_rare(struct sbuf *out, const struct http_answer *a, const struct
         add_field(out, SLICE("WWW-Authenticate: "),
                   a->www_authenticate.n > 0 ? a->www_authenticate : SLICE("Bearer"));
     }
+    add_field(out, SLICE("RateLimit-Policy: "), a->ratelimit_policy);
+    add_field(out, SLICE("RateLimit: "), a->ratelimit);
     if (a->retry_after > 0) {
         add_number(out, SLICE("Retry-After: "), a->retry_after);
     }

@@ -25,13 +25,15 @@ struct settings {
     char tls_key[CONF_TEXT_MAX];
     char static_dir[CONF_TEXT_MAX]; /* empty: no static files */
     struct http_limits limits;
-    int64_t inflight_max;        /* requests, per process */
-    int64_t inflight_per_tenant; /* requests, per process */
-    int64_t queue_max;           /* requests per slot kind */
-    int64_t request_timeout;     /* ms */
-    int64_t slow_timeout;        /* ms */
-    int64_t drain_timeout;       /* ms */
-    int64_t token_cache;         /* tokens */
+    int64_t inflight_max;              /* requests, per process */
+    int64_t inflight_per_tenant;       /* requests, per process */
+    int64_t tenant_rate, tenant_burst; /* requests a second and at once, per process; rate 0: any */
+    int64_t queue_max;                 /* requests per slot kind */
+    int64_t queue_wait, slow_queue_wait; /* ms: of api, of the other kinds */
+    int64_t request_timeout;             /* ms */
+    int64_t slow_timeout;                /* ms */
+    int64_t drain_timeout;               /* ms */
+    int64_t token_cache;                 /* tokens */
 
     char db_password[128]; /* read from db_password_file by settings_check, never a row */
 };

@@ -6,8 +6,8 @@
 
 static struct exchange exchange_of(unsigned tenant)
 {
-    struct exchange x = { .has_tenant = tenant > 0 };
-    memcpy(x.tenant.id.b, &tenant, sizeof(tenant));
+    struct exchange x = { 0 };
+    memcpy(x.source.b, &tenant, sizeof(tenant));
     return x;
 }
 
@@ -24,7 +24,7 @@ Test(router_admit, the_tenant_limit_is_its_own)
     cr_assert_eq(admit_enter(a, &one[2], 2), E_RATE_LIMITED);
     cr_assert_not(one[2].admitted);
     cr_assert_eq(admit_enter(a, &two, 2), OK);
-    cr_assert_eq(admit_tenants(a), 2);
+    cr_assert_eq(admit_sources(a), 2);
     admit_leave(a, &one[2]);
     cr_assert_eq(admit_count(a), 3, "what did not enter does not leave");
     admit_leave(a, &one[0]);
@@ -67,7 +67,7 @@ Test(router_admit, many_tenants_leave_no_trace)
         if (n > 0 && (r & 1 || n == MAX)) {
             size_t at = r / 2 % n;
             unsigned tenant;
-            memcpy(&tenant, in[at].tenant.id.b, sizeof(tenant));
+            memcpy(&tenant, in[at].source.b, sizeof(tenant));
             admit_leave(a, &in[at]);
             in[at] = in[--n];
             counts[tenant]--;
@@ -87,6 +87,6 @@ Test(router_admit, many_tenants_leave_no_trace)
         admit_leave(a, &in[--n]);
     }
     cr_assert_eq(admit_count(a), 0);
-    cr_assert_eq(admit_tenants(a), 0);
+    cr_assert_eq(admit_sources(a), 0);
     admit_free(a);
 }

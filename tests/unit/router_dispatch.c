@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/clock.h"
 #include "router/dispatch.h"
 
 #define SENT_MAX 4096
@@ -18,7 +17,8 @@ struct fake {
 };
 
 static struct dispatch *d;
-static int64_t queue_max;
+static int64_t queue_max, queue_wait = 100, slow_queue_wait = 1000;
+static int64_t clock_us; /* as dispatch sees it; moves only when a test says so */
 static struct fake fakes[8];
 static struct {
     size_t count;
@@ -26,6 +26,18 @@ static struct {
     enum err status;
     uint16_t reply_status;
 } done;
+
+static int64_t now_us(void)
+{
+    return clock_us;
+}
+
+/* Time goes on; dispatch looks at its clock. */
+static void pass_ms(int64_t ms)
+{
+    clock_us += ms * 1000;
+    dispatch_tick(d, clock_us);
+}
 
 static enum err on_send(void *channel, const struct frame_request *r)
 {
@@ -58,9 +70,13 @@ static void setup(void)
 {
     struct dispatch_config config = { .inflight_max = 500,
                                       .queue_max = &queue_max,
+                                      .queue_wait = &queue_wait,
+                                      .slow_queue_wait = &slow_queue_wait,
+                                      .now = now_us,
                                       .link = { .send = on_send, .cancel = on_cancel },
                                       .done = on_done };
     queue_max = 10;
+    clock_us = 1000000000;
     cr_assert_eq(dispatch_new(&config, &d), OK);
 }
 
@@ -86,10 +102,11 @@ static struct exchange request(enum method method, unsigned tenant)
     struct exchange x = { .state = X_READY,
                           .method = method,
                           .kind = KIND_API,
-                          .deadline_us = clock_mono_us() + 10000000,
+                          .deadline_us = clock_us + 10000000,
                           .path = SLICE("/api/v1/x"),
                           .has_tenant = tenant > 0 };
-    x.tenant.id.b[0] = (uint8_t)tenant;
+    memcpy(x.source.b, &tenant, sizeof(tenant));
+    x.tenant.id = x.source;
     x.tenant.pool = (uint16_t)tenant;
     snprintf(x.tenant.code, sizeof(x.tenant.code), "c%07u", tenant);
     return x;
@@ -196,6 +213,7 @@ Test(router_dispatch, a_tenant_keeps_its_slot_until_that_has_a_batch)
     }
     cr_assert_eq(spread, 4, "tenants are spread over all slots");
     struct exchange x[20];
+    pass_ms(2000); /* nobody else is about any more */
     for (size_t i = 0; i < 20; i++) {
         x[i] = request(M_GET, 5);
         cr_assert_eq(dispatch_send(d, &x[i]), OK);
@@ -204,6 +222,114 @@ Test(router_dispatch, a_tenant_keeps_its_slot_until_that_has_a_batch)
     dispatch_get_stats(d, &s);
     cr_assert_eq(s.inflight[KIND_API], 20);
     cr_assert_eq(s.queued[KIND_API], 0, "the rest went to the other slots");
+}
+
+/* Requests of one tenant until the first that waits; how many went to slots. */
+static size_t fill(struct exchange *x, size_t n, unsigned tenant)
+{
+    size_t sent = 0;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = request(M_GET, tenant);
+        cr_assert_eq(dispatch_send(d, &x[i]), OK);
+        sent += x[i].state == X_SENT;
+    }
+    return sent;
+}
+
+Test(router_dispatch, while_others_are_about_nobody_has_more_than_a_quarter)
+{
+    static struct exchange flood[60], more[20];
+    queue_max = 100;
+    struct fake *f = slot_up(0, KIND_API, 8);
+    cr_assert_eq(fill(flood, 30, 1), 16, "alone it has all places");
+    struct exchange other = request(M_GET, 2);
+    cr_assert_eq(dispatch_send(d, &other), OK);
+    cr_assert_eq(other.state, X_QUEUED);
+    reply_to(f, f->ids[0]);
+    cr_assert_eq(other.state, X_SENT, "the next place is the other's, before the backlog");
+    for (size_t i = 1; i < 16; i++) {
+        reply_to(f, f->ids[i]);
+    }
+    struct dispatch_stats s;
+    dispatch_get_stats(d, &s);
+    cr_assert_eq(s.inflight[KIND_API], 4 + 1, "a quarter of 16, and the other's one");
+    cr_assert_eq(s.queued[KIND_API], 10);
+    cr_assert_eq(s.queued_sources[KIND_API], 1);
+    cr_assert_eq(fill(more, 6, 3), 4, "there is room for others");
+    pass_ms(2000);
+    dispatch_get_stats(d, &s);
+    cr_assert_eq(s.inflight[KIND_API], 9, "what is in the slot is slow now");
+    reply_to(f, other.id);
+    for (size_t i = 17; f->sent > i; i++) {
+        reply_to(f, f->ids[i]);
+    }
+    cr_assert_eq(dispatch_count(d), 0);
+}
+
+Test(router_dispatch, the_longest_line_gives_way_not_the_newcomer)
+{
+    static struct exchange flood[40];
+    struct fake *f = slot_up(0, KIND_API, 1);
+    cr_assert_eq(fill(flood, 12, 1), 2);
+    struct exchange one_more = request(M_GET, 1), other = request(M_GET, 2);
+    cr_assert_eq(dispatch_send(d, &one_more), E_OVERLOADED);
+    cr_assert_eq(done.count, 0);
+    cr_assert_eq(dispatch_send(d, &other), OK);
+    cr_assert_eq(done.count, 1);
+    cr_assert_eq(done.x, &flood[11], "the newest of the flood was refused instead");
+    cr_assert_eq(done.status, E_OVERLOADED);
+    reply_to(f, f->ids[0]);
+    cr_assert_eq(other.state, X_SENT, "next in turn, not eleventh");
+    struct dispatch_stats s;
+    dispatch_get_stats(d, &s);
+    cr_assert_eq(s.pushed_out, 1);
+}
+
+/* A tenant whose requests stand still has one slot at most, and what is in no slot may go elsewhere. */
+Test(router_dispatch, slow_requests_keep_to_one_slot)
+{
+    static struct exchange slow[8];
+    queue_max = 100;
+    for (unsigned i = 0; i < 4; i++) {
+        slot_up(i, KIND_API, 4);
+    }
+    struct exchange other = request(M_GET, 2), third = request(M_GET, 3);
+    cr_assert_eq(fill(slow, 1, 1), 1);
+    cr_assert_eq(dispatch_send(d, &other), OK);
+    pass_ms(50);
+    struct exchange next = request(M_GET, 1);
+    cr_assert_eq(dispatch_send(d, &next), OK);
+    cr_assert_eq(next.state, X_QUEUED, "its slot does not answer, another's is not for it");
+    cr_assert_eq(dispatch_send(d, &third), OK);
+    cr_assert_eq(third.state, X_SENT, "nobody waits behind it");
+    pass_ms(1000);
+    cr_assert_eq(next.state, X_SENT, "when nobody else is about it may have another slot");
+}
+
+/* Slots that answer 1,000 a second let 100 wait for 100 ms; before anything is known a bound stands in. */
+Test(router_dispatch, so_many_wait_as_are_served_in_time)
+{
+    static struct exchange x[300];
+    queue_max = 1000;
+    struct fake *f = slot_up(0, KIND_API, 4);
+    size_t sent = 0;
+    cr_assert_eq(fill(x, 108, 1), 8);
+    x[200] = request(M_GET, 1);
+    cr_assert_eq(dispatch_send(d, &x[200]), E_OVERLOADED);
+    for (unsigned tick = 0; tick < 8; tick++) {
+        for (unsigned i = 0; i < 5; i++) {
+            reply_to(f, f->ids[sent++]);
+        }
+        pass_ms(5);
+    }
+    struct dispatch_stats s;
+    dispatch_get_stats(d, &s);
+    cr_assert(s.queue_room[KIND_API] > 90 && s.queue_room[KIND_API] < 110, "%zu",
+              s.queue_room[KIND_API]);
+    queue_wait = 20;
+    dispatch_get_stats(d, &s);
+    cr_assert(s.queue_room[KIND_API] >= 18 && s.queue_room[KIND_API] < 22);
+    queue_wait = 100;
 }
 
 Test(router_dispatch, with_many_pools_whole_pools_are_hashed)
@@ -234,7 +360,7 @@ Test(router_dispatch, deadlines_are_kept_and_places_freed_by_the_answer)
 {
     struct fake *f = slot_up(0, KIND_API, 1);
     struct exchange x[4];
-    int64_t now = clock_mono_us();
+    int64_t now = clock_us;
     for (size_t i = 0; i < 4; i++) {
         x[i] = request(M_GET, 1);
         x[i].deadline_us = now + 1000 * (int64_t)(4 - i);
@@ -256,7 +382,7 @@ Test(router_dispatch, deadlines_are_kept_and_places_freed_by_the_answer)
     reply_to(f, f->ids[0]);
     cr_assert_eq(y.state, X_SENT);
     cr_assert_eq(done.count, 4, "a late answer is nobody's");
-    dispatch_tick(d, clock_mono_us() + (DISPATCH_HELD_MS + 1000) * INT64_C(1000));
+    pass_ms(DISPATCH_HELD_MS + 1000);
     struct dispatch_stats s;
     dispatch_get_stats(d, &s);
     cr_assert_eq(s.expired, 5, "y too");
@@ -387,13 +513,13 @@ Test(router_dispatch, a_lost_kind_waits_a_moment_then_refuses)
     cr_assert_eq(dispatch_send(d, &x), OK);
     dispatch_slot_down(d, a->slot);
     cr_assert_eq(dispatch_send(d, &y), OK, "a slot is about to come back");
-    dispatch_tick(d, clock_mono_us());
+    pass_ms(0);
     cr_assert_eq(done.count, 0);
-    dispatch_tick(d, clock_mono_us() + (DISPATCH_GRACE_MS + 100) * INT64_C(1000));
+    pass_ms(DISPATCH_GRACE_MS + 100);
     cr_assert_eq(done.count, 1);
     cr_assert_eq(done.x, &y);
     cr_assert_eq(done.status, E_UNAVAILABLE);
-    dispatch_tick(d, clock_mono_us() + (DISPATCH_AGAIN_MS + 100) * INT64_C(1000));
+    pass_ms(DISPATCH_AGAIN_MS - DISPATCH_GRACE_MS);
     cr_assert_eq(done.count, 2, "what was already in a slot waits longer for another");
     cr_assert_eq(done.status, E_UNAVAILABLE);
     cr_assert_eq(dispatch_count(d), 0);
@@ -455,10 +581,11 @@ Test(router_dispatch, nothing_is_lost_in_a_storm)
             in[k] = in[k] && x[k].pending;
         }
         cr_assert_lt(fakes[s].sent, SENT_MAX - 8);
+        clock_us += r % 3000;
         cr_assert_eq(dispatch_count(d), begun - ended - given_back, "step %u", step);
     }
-    dispatch_tick(d, clock_mono_us() + 20000000);
-    dispatch_tick(d, clock_mono_us() + 60000000);
+    pass_ms(20000);
+    pass_ms(40000);
     struct dispatch_stats stats;
     dispatch_get_stats(d, &stats);
     cr_assert_eq(dispatch_count(d), 0);
