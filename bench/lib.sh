@@ -1,30 +1,42 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LicenseRef-Gremio
-# What bench/overload and bench/noisy share, inside a running stack: practices with data, tokens, the open-loop client.
+# What bench/overload and bench/noisy share: a stack of their own, practices with data, the open-loop client.
 
 sql() { psql -qAtX -v ON_ERROR_STOP=1 -h "$GREMIO_PG" -U "$GREMIO_DB_SUPERUSER" -d "$GREMIO_DB" "$@"; }
 
-# "TOKEN STAFF_ID" of the owner of each practice of the stack, in the order they were made, into FILE.
-seed_and_log_in() { # FILE
+# Starts this very script again inside a stack, of the folder of programs $bin or else of a fresh release.
+bench_stack() { # SCRIPT WITH-STACK-OPTION...
+  local script=$1
+  shift
+  if [[ -z $bin ]]; then
+    cmake --preset release >/dev/null && cmake --build build/release | tail -1
+    bin=build/release/bin
+  fi
+  BENCH_INSIDE=1 exec tests/support/with-stack --durable --tenants "$tenants" --set-worker api_slots="$slots" \
+    --set-router requests_per_connection=1000000 --set-router connections_per_address=10000 "$@" "$bin" -- "$script" "${arguments[@]}"
+}
+
+# Inside: $work/tokens gets "TOKEN STAFF_ID" of each practice's owner, every practice 200 appointments.
+bench_prepare() {
   local code email token staff
-  : >"$1"
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  cc -O2 -D_GNU_SOURCE bench/open_loop.c -o "$work/open_loop" -lm
   while IFS='|' read -r code email; do
     sql -v appointments=200 -c "SET search_path = t_$code" -f bench/seed.sql
     token=$(curl -sf "$GREMIO_URL/api/v1/auth/login" -H 'Content-Type: application/json' \
       -d "{\"email\":\"$email\",\"password\":\"$GREMIO_PASSWORD\"}" | jq -r .access_token)
     staff=$(curl -sf "$GREMIO_URL/api/v1/me" -H "Authorization: Bearer $token" | jq -r .id)
-    echo "$token $staff" >>"$1"
+    echo "$token $staff" >>"$work/tokens"
   done < <(sql -c "SELECT code, replace(slug, 'practice', 'owner') || '@example.com' FROM public.tenant ORDER BY created_at")
+  load 3 warm,read,-32,"$work/tokens" >/dev/null # plans and caches
 }
 
-build_open_loop() { # FILE
-  cc -O2 -D_GNU_SOURCE bench/open_loop.c -o "$1" -lm
-}
+load() { "$work/open_loop" "$GREMIO_HOST" "$GREMIO_PORT" "$@"; }
 
 # One named figure ("p99") of a line of open_loop.
-figure() { # LINE NAME
-  sed -E "s/.* $2=([0-9.]+).*/\1/" <<<"$1"
-}
+figure() { sed -E "s/.* $2=([0-9.]+).*/\1/" <<<"$1"; } # LINE NAME
+calc() { awk "BEGIN{printf \"%.${2:-2f}\", $1}"; }      # EXPRESSION FORMAT
 
 # Resident memory of all router processes, KiB.
 router_rss() {

@@ -2,7 +2,7 @@
 /* An open-loop client: requests leave when they are due (a Poisson process for each group), whether or not earlier ones
  * were answered, and their time counts from when they were due. wrk waits for answers, so it cannot overload anybody.
  *   open_loop HOST PORT SECONDS GROUP...      GROUP = NAME,OP,RATE,TOKENS[,FIRST,LAST]
- * OP: read, agenda, book. RATE: requests a second; -N: closed loop of N connections. TOKENS: a file with a line
+ * OP: read, agenda, book, health. RATE: requests a second; -N: closed loop of N connections. TOKENS: a file with a line
  * "TOKEN STAFF_ID" for each practice, of which lines FIRST to LAST (from 1) take turns. One line of figures a group. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -159,6 +159,9 @@ static size_t make_request(struct group *g, char *out, size_t max)
     char target[128], day[16];
     if (strcmp(g->op, "book") == 0) {
         return book(out, max, p);
+    }
+    if (strcmp(g->op, "health") == 0) {
+        return get(out, max, g->next % 2 ? "/healthz" : "/readyz", p);
     }
     if (strcmp(g->op, "agenda") == 0) {
         time_t when = 1799107200 + rand() % (APPOINTMENTS / 16) * 86400;

@@ -6,7 +6,7 @@
 
 #include "common/clock.h"
 #include "common/str.h"
-#include "router/dispatch_parts.h"
+#include "router/dispatch_priv.h"
 
 #define KILLS_MAX 2
 

@@ -2,7 +2,7 @@
 /* From waiting to slots. Sources take turns; while several are about, none has more than a quarter of all places, and
  * one whose requests are slow keeps to one slot. */
 #include "common/str.h"
-#include "router/dispatch_parts.h"
+#include "router/dispatch_priv.h"
 
 #define MIXED_US \
     INT64_C(1000000)           /* so long after its last request another source counts as about */

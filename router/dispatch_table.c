@@ -3,7 +3,7 @@
  * waits for it, in its kind's list by deadline. Everything is consistent before done runs, for done may send again. */
 #include <stdlib.h>
 
-#include "router/dispatch_parts.h"
+#include "router/dispatch_priv.h"
 
 #define INDEX_BITS  16 /* an id is serial << INDEX_BITS | place in the pool */
 #define ENTRIES_MAX ((1u << INDEX_BITS) - 1)

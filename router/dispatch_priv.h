@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What dispatch's own files share: its entries and where they are (dispatch_table.c), filling slots (dispatch_pump.c),
  * and the life of requests and slots (dispatch.c). Nobody else includes this. */
-#ifndef GREMIO_DISPATCH_PARTS_H
-#define GREMIO_DISPATCH_PARTS_H
+#ifndef GREMIO_DISPATCH_PRIV_H
+#define GREMIO_DISPATCH_PRIV_H
 
 #include <sys/queue.h>
 
