@@ -184,8 +184,7 @@ static void tick_kind(struct dispatch *d, enum slot_kind kind, int64_t now_us)
     while ((p = TAILQ_FIRST(&k->by_deadline)) && p->deadline_us <= now_us) {
         expire(d, p);
     }
-    bool waiting = fair_queue_waiting(k->waiting) > 0;
-    pace_tick(&k->pace, now_us, waiting);
+    pace_tick(&k->pace, now_us, k->is_full);
     if (has_open_slot(k)) {
         dispatch_pump(d, kind); /* what waits for time to pass: nobody else is about any more */
         return;

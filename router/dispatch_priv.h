@@ -49,6 +49,7 @@ struct kind_state {
     struct uuid last_source;    /* of the newest request */
     int64_t last_us,
         mixed_us; /* of the newest request, and of the newest of another source than that */
+    bool is_full; /* something waits because no slot has room for anybody */
     struct pace pace;
 };
 

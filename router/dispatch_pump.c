@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* From waiting to slots. Sources take turns; while several are about, none has more than a quarter of all places, and
- * one whose requests are slow keeps to one slot. */
+/* From waiting to slots. Sources take turns; while several are about, each keeps to half of the slots and to a quarter
+ * of all places, so that whatever one asks for, the others find slots that are not busy with it. */
 #include "common/str.h"
 #include "router/dispatch_priv.h"
 
 #define MIXED_US \
-    INT64_C(1000000)           /* so long after its last request another source counts as about */
-#define SLOW_US INT64_C(20000) /* a source without an answer for so long has slow requests */
+    INT64_C(10000000) /* so long after its last request another source counts as about */
 
 /* ---- which slot ---- */
 
@@ -38,6 +37,18 @@ static size_t quarter_of_places(const struct kind_state *k)
     return size_max(places / 4, 1);
 }
 
+/* Of the half of the slots that begins with the preferred one, as if there were no others. */
+static int choose_of_half(const struct kind_state *k, size_t first, int64_t now_us)
+{
+    struct slot_load *half[DISPATCH_SLOTS_MAX];
+    size_t n = size_max(k->slot_count / 2, 1);
+    for (size_t i = 0; i < n; i++) {
+        half[i] = k->loads[(first + i) % k->slot_count];
+    }
+    int at = slot_pick(half, n, 0, now_us);
+    return at < 0 ? -1 : (int)((first + (size_t)at) % k->slot_count);
+}
+
 /* The slot that takes p now. *full: there is no room for anybody; otherwise -1 means that only its source must wait. */
 static int choose(const struct dispatch *d, const struct pending *p, bool *full)
 {
@@ -50,8 +61,8 @@ static int choose(const struct dispatch *d, const struct pending *p, bool *full)
     if (mixed && s->inside >= quarter_of_places(k)) {
         return -1;
     }
-    if (mixed && first >= 0 && s->inside > 0 && now - s->progress_us > SLOW_US) {
-        return slot_pick_has_room(k->loads[first], now) ? first : -1;
+    if (mixed && first >= 0 && s->inside > 0) {
+        return choose_of_half(k, (size_t)first, now);
     }
     int i = slot_pick(k->loads, k->slot_count, first, now);
     *full = i < 0;
@@ -167,9 +178,11 @@ static struct pending *next_to_go(struct dispatch *d, struct kind_state *k,
             return (struct pending *)t;
         }
         if (full) {
-            break;
+            k->is_full = true;
+            return NULL;
         }
     }
+    k->is_full = false;
     return NULL;
 }
 

@@ -77,7 +77,7 @@ void dispatch_table_give(struct dispatch *d, struct pending *p)
 {
     struct kind_state *k = &d->kinds[p->kind];
     dispatch_table_leave(d, p);
-    fair_queue_leave(k->waiting, &p->turn, d->config.now());
+    fair_queue_leave(k->waiting, &p->turn);
     if (p->x) {
         TAILQ_REMOVE(&k->by_deadline, p, timed);
         p->x->pending = NULL;
@@ -126,7 +126,7 @@ void dispatch_table_enter(struct dispatch *d, struct pending *p, struct dispatch
 {
     set_place(d, p, P_SLOT);
     p->slot = s;
-    fair_queue_enter(d->kinds[p->kind].waiting, &p->turn, p->since_us);
+    fair_queue_enter(d->kinds[p->kind].waiting, &p->turn);
     TAILQ_INSERT_TAIL(&s->sent, p, link);
     if (s->load.inflight++ == 0) {
         s->load.since_us = p->since_us;
@@ -142,7 +142,7 @@ static void leave_slot(struct dispatch *d, struct pending *p)
         s->load.since_us = TAILQ_FIRST(&s->sent)->since_us;
     }
     p->slot = NULL;
-    fair_queue_exit(&p->turn, d->config.now());
+    fair_queue_exit(&p->turn);
     pace_answer(&d->kinds[p->kind].pace);
 }
 

@@ -98,14 +98,14 @@ static void drop_source(struct fair_queue *q, struct fair_source *s)
     q->unused = s;
 }
 
-void fair_queue_leave(struct fair_queue *q, struct fair_item *item, int64_t now_us)
+void fair_queue_leave(struct fair_queue *q, struct fair_item *item)
 {
     struct fair_source *s = item->source;
     if (!s) {
         return;
     }
     fair_queue_unwait(q, item);
-    fair_queue_exit(item, now_us);
+    fair_queue_exit(item);
     item->source = NULL;
     if (--s->items == 0) {
         drop_source(q, s);
@@ -164,7 +164,7 @@ void fair_queue_unwait(struct fair_queue *q, struct fair_item *item)
     }
 }
 
-void fair_queue_enter(struct fair_queue *q, struct fair_item *item, int64_t now_us)
+void fair_queue_enter(struct fair_queue *q, struct fair_item *item)
 {
     struct fair_source *s = item->source;
     fair_queue_unwait(q, item);
@@ -172,18 +172,15 @@ void fair_queue_enter(struct fair_queue *q, struct fair_item *item, int64_t now_
         TAILQ_REMOVE(&q->turns, s, turn);
         TAILQ_INSERT_TAIL(&q->turns, s, turn);
     }
-    if (s->inside++ == 0) {
-        s->progress_us = now_us;
-    }
+    s->inside++;
     item->is_inside = true;
 }
 
-void fair_queue_exit(struct fair_item *item, int64_t now_us)
+void fair_queue_exit(struct fair_item *item)
 {
     if (item->is_inside) {
         item->is_inside = false;
         item->source->inside--;
-        item->source->progress_us = now_us;
     }
 }
 

@@ -14,7 +14,6 @@ struct fair_queue;
 struct fair_source {
     struct uuid key;
     uint32_t items, waiting, inside; /* items: all that joined */
-    int64_t progress_us; /* when the first of those inside went in, or the last one came out */
     TAILQ_HEAD(fair_line, fair_item) line;
     TAILQ_ENTRY(fair_source)
     turn, alike;              /* among those with something waiting: by turn, by length */
@@ -35,16 +34,16 @@ void fair_queue_free(struct fair_queue *q);
 /* The item becomes one of its source, neither waiting nor inside. */
 void fair_queue_join(struct fair_queue *q, struct fair_item *item, const struct uuid *key);
 /* Out of everything; nothing for an item that has not joined. */
-void fair_queue_leave(struct fair_queue *q, struct fair_item *item, int64_t now_us);
+void fair_queue_leave(struct fair_queue *q, struct fair_item *item);
 
 /* To the end of its source's line; a source that had nothing waiting has its turn last. */
 void fair_queue_wait(struct fair_queue *q, struct fair_item *item);
 /* Out of its line without having been served. */
 void fair_queue_unwait(struct fair_queue *q, struct fair_item *item);
 /* Goes into a slot, from its line or straight away; its source's next turn is the last. */
-void fair_queue_enter(struct fair_queue *q, struct fair_item *item, int64_t now_us);
+void fair_queue_enter(struct fair_queue *q, struct fair_item *item);
 /* Out of its slot. */
-void fair_queue_exit(struct fair_item *item, int64_t now_us);
+void fair_queue_exit(struct fair_item *item);
 
 /* The first in line of the source whose turn it is, and of the source after that item's; NULL for none. */
 struct fair_item *fair_queue_first(const struct fair_queue *q);

@@ -45,8 +45,8 @@ static unsigned serve(void)
     struct fair_item *item = fair_queue_first(q);
     cr_assert_not_null(item);
     unsigned source = source_of(item);
-    fair_queue_enter(q, item, 1);
-    fair_queue_leave(q, item, 2);
+    fair_queue_enter(q, item);
+    fair_queue_leave(q, item);
     return source;
 }
 
@@ -109,7 +109,7 @@ Test(router_fair_queue, the_newest_of_the_longest_line_gives_way)
     struct fair_item *quiet = wait_of(2);
     cr_assert_eq(fair_queue_victim(q, quiet->source), newest);
     cr_assert_null(fair_queue_victim(q, newest->source), "nobody gives way to the longest itself");
-    fair_queue_leave(q, newest, 1);
+    fair_queue_leave(q, newest);
     cr_assert_eq(quiet->source->waiting, 1);
     wait_of(2);
     cr_assert_not_null(fair_queue_victim(q, quiet->source), "4 against 2");
@@ -121,18 +121,16 @@ Test(router_fair_queue, what_is_inside_is_counted)
 {
     struct fair_item *a = wait_of(1), *b = wait_of(1);
     struct fair_source *s = a->source;
-    fair_queue_enter(q, a, 100);
+    fair_queue_enter(q, a);
     cr_assert_eq(s->inside, 1);
     cr_assert_eq(s->waiting, 1);
-    fair_queue_enter(q, b, 150);
-    cr_assert_eq(s->progress_us, 100, "the first went in then");
-    fair_queue_exit(a, 170);
-    fair_queue_exit(a, 190);
+    fair_queue_enter(q, b);
+    fair_queue_exit(a);
+    fair_queue_exit(a);
     cr_assert_eq(s->inside, 1, "out twice counts once");
-    cr_assert_eq(s->progress_us, 170);
-    fair_queue_leave(q, a, 200);
-    fair_queue_leave(q, a, 200);
-    fair_queue_leave(q, b, 200);
+    fair_queue_leave(q, a);
+    fair_queue_leave(q, a);
+    fair_queue_leave(q, b);
     cr_assert_eq(source_of(wait_of(7)), 7, "its place is another's now");
 }
 
@@ -158,13 +156,13 @@ Test(router_fair_queue, a_storm_leaves_nothing_behind)
             unsigned source = source_of(&items[i]);
             waiting[source] -= items[i].is_waiting;
             all -= items[i].is_waiting;
-            fair_queue_leave(q, &items[i], step);
+            fair_queue_leave(q, &items[i]);
             in[i] = false;
         } else if (fair_queue_first(q)) {
             struct fair_item *item = fair_queue_first(q);
             waiting[source_of(item)]--;
             all--;
-            fair_queue_enter(q, item, step);
+            fair_queue_enter(q, item);
         }
         size_t longest = 0, sources = 0;
         for (unsigned s = 0; s < SOURCES; s++) {
@@ -181,7 +179,7 @@ Test(router_fair_queue, a_storm_leaves_nothing_behind)
     }
     for (size_t i = 0; i < MAX; i++) {
         if (in[i]) {
-            fair_queue_leave(q, &items[i], 1);
+            fair_queue_leave(q, &items[i]);
         }
     }
     cr_assert_eq(fair_queue_waiting(q), 0);
