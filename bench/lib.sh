@@ -36,7 +36,7 @@ load() { "$work/open_loop" "$GREMIO_HOST" "$GREMIO_PORT" "$@"; }
 
 # One named figure ("p99") of a line of open_loop.
 figure() { sed -E "s/.* $2=([0-9.]+).*/\1/" <<<"$1"; } # LINE NAME
-calc() { awk "BEGIN{printf \"%.${2:-2f}\", $1}"; }      # EXPRESSION FORMAT
+calc() { awk "BEGIN{printf \"%.${2:-2f}\", ($1)}"; }    # EXPRESSION FORMAT
 
 # Resident memory of all router processes, KiB.
 router_rss() {

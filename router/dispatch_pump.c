@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* From waiting to slots. Sources take turns; while several are about, each keeps to half of the slots and to a quarter
- * of all places, so that whatever one asks for, the others find slots that are not busy with it. */
+/* From waiting to slots. Sources take turns; while several are about, each keeps to an eighth of all places, and with
+ * half of that inside to half of the slots: whatever one asks for, the others find slots that are not busy with it. */
 #include "common/str.h"
 #include "router/dispatch_priv.h"
 
@@ -28,13 +28,14 @@ static int home_of(const struct dispatch *d, const struct exchange *x)
     return slot_pick_preferred(k->loads, k->slot_count, str_hash(slice_of(x->tenant.code)));
 }
 
-static size_t quarter_of_places(const struct kind_state *k)
+/* What one source may have inside while others are about. */
+static size_t share_of_places(const struct kind_state *k)
 {
     size_t places = 0;
     for (size_t i = 0; i < k->slot_count; i++) {
         places += k->loads[i]->places;
     }
-    return size_max(places / 4, 1);
+    return size_max(places / 8, 1);
 }
 
 /* Of the half of the slots that begins with the preferred one, as if there were no others. */
@@ -56,12 +57,13 @@ static int choose(const struct dispatch *d, const struct pending *p, bool *full)
     const struct fair_source *s = p->turn.source;
     int64_t now = d->config.now();
     int first = home_of(d, p->x);
+    size_t share = share_of_places(k);
     bool mixed = now - k->mixed_us < MIXED_US;
     *full = false;
-    if (mixed && s->inside >= quarter_of_places(k)) {
+    if (mixed && s->inside >= share) {
         return -1;
     }
-    if (mixed && first >= 0 && s->inside > 0) {
+    if (mixed && first >= 0 && s->inside > 0 && s->inside >= share / 2) {
         return choose_of_half(k, (size_t)first, now);
     }
     int i = slot_pick(k->loads, k->slot_count, first, now);

@@ -122,12 +122,19 @@ void dispatch_table_retry(struct dispatch *d, struct pending *p)
     set_place(d, p, P_RETRY);
 }
 
+/* A change waits for the disk by itself, reads of a batch do not wait for each other. */
+static uint32_t places_of(const struct pending *p, const struct dispatch_slot *s)
+{
+    return method_is_safe(p->x->method) || s->load.batch < 2 ? 1 : s->load.batch / 2;
+}
+
 void dispatch_table_enter(struct dispatch *d, struct pending *p, struct dispatch_slot *s)
 {
     set_place(d, p, P_SLOT);
     p->slot = s;
-    fair_queue_enter(d->kinds[p->kind].waiting, &p->turn);
+    fair_queue_enter(d->kinds[p->kind].waiting, &p->turn, places_of(p, s));
     TAILQ_INSERT_TAIL(&s->sent, p, link);
+    s->load.taken += p->turn.inside;
     if (s->load.inflight++ == 0) {
         s->load.since_us = p->since_us;
     }
@@ -138,6 +145,7 @@ static void leave_slot(struct dispatch *d, struct pending *p)
     struct dispatch_slot *s = p->slot;
     TAILQ_REMOVE(&s->sent, p, link);
     s->load.inflight--;
+    s->load.taken -= p->turn.inside;
     if (!TAILQ_EMPTY(&s->sent)) {
         s->load.since_us = TAILQ_FIRST(&s->sent)->since_us;
     }

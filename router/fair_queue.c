@@ -164,7 +164,7 @@ void fair_queue_unwait(struct fair_queue *q, struct fair_item *item)
     }
 }
 
-void fair_queue_enter(struct fair_queue *q, struct fair_item *item)
+void fair_queue_enter(struct fair_queue *q, struct fair_item *item, uint32_t places)
 {
     struct fair_source *s = item->source;
     fair_queue_unwait(q, item);
@@ -172,15 +172,15 @@ void fair_queue_enter(struct fair_queue *q, struct fair_item *item)
         TAILQ_REMOVE(&q->turns, s, turn);
         TAILQ_INSERT_TAIL(&q->turns, s, turn);
     }
-    s->inside++;
-    item->is_inside = true;
+    s->inside += places;
+    item->inside = places;
 }
 
 void fair_queue_exit(struct fair_item *item)
 {
-    if (item->is_inside) {
-        item->is_inside = false;
-        item->source->inside--;
+    if (item->inside > 0) {
+        item->source->inside -= item->inside;
+        item->inside = 0;
     }
 }
 

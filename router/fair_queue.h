@@ -13,7 +13,8 @@ struct fair_queue;
 
 struct fair_source {
     struct uuid key;
-    uint32_t items, waiting, inside; /* items: all that joined */
+    uint32_t items, waiting; /* items: all that joined */
+    uint32_t inside;         /* places that those inside take */
     TAILQ_HEAD(fair_line, fair_item) line;
     TAILQ_ENTRY(fair_source)
     turn, alike;              /* among those with something waiting: by turn, by length */
@@ -23,7 +24,8 @@ struct fair_source {
 /* Embedded in what waits. */
 struct fair_item {
     struct fair_source *source; /* NULL: has not joined */
-    bool is_waiting, is_inside;
+    bool is_waiting;
+    uint32_t inside; /* places it takes inside; 0: it is not */
     TAILQ_ENTRY(fair_item) link;
 };
 
@@ -40,8 +42,8 @@ void fair_queue_leave(struct fair_queue *q, struct fair_item *item);
 void fair_queue_wait(struct fair_queue *q, struct fair_item *item);
 /* Out of its line without having been served. */
 void fair_queue_unwait(struct fair_queue *q, struct fair_item *item);
-/* Goes into a slot, from its line or straight away; its source's next turn is the last. */
-void fair_queue_enter(struct fair_queue *q, struct fair_item *item);
+/* Goes into a slot, where it takes so many places, from its line or straight away; its source's next turn is the last. */
+void fair_queue_enter(struct fair_queue *q, struct fair_item *item, uint32_t places);
 /* Out of its slot. */
 void fair_queue_exit(struct fair_item *item);
 

@@ -55,7 +55,7 @@ void slot_pick_homes(struct slot_load *const *slots, size_t n, int16_t *home, si
 bool slot_pick_has_room(const struct slot_load *s, int64_t now_us)
 {
     bool answers = now_us - s->since_us < SLOT_PICK_STALL_US;
-    return !s->closed && !s->kept && (s->inflight == 0 || (s->inflight < s->places && answers));
+    return !s->closed && !s->kept && (s->inflight == 0 || (s->taken < s->places && answers));
 }
 
 int slot_pick_idlest(struct slot_load *const *slots, size_t n)
@@ -72,13 +72,13 @@ int slot_pick_idlest(struct slot_load *const *slots, size_t n)
 int slot_pick(struct slot_load *const *slots, size_t n, int first, int64_t now_us)
 {
     int best = -1;
-    if (first >= 0 && slots[first]->inflight < slots[first]->batch &&
+    if (first >= 0 && slots[first]->taken < slots[first]->batch &&
         slot_pick_has_room(slots[first], now_us)) {
         return first;
     }
     for (size_t i = 0; i < n; i++) {
         if (slot_pick_has_room(slots[i], now_us) &&
-            (best < 0 || slots[i]->inflight < slots[best]->inflight)) {
+            (best < 0 || slots[i]->taken < slots[best]->taken)) {
             best = (int)i;
         }
     }

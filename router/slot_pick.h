@@ -11,11 +11,12 @@
 struct slot_load {
     uint64_t name_hash; /* of the slot's name: a respawned slot keeps its tenants */
     uint32_t inflight;  /* requests it has not answered */
-    uint32_t batch;     /* what it takes at once */
-    uint32_t places;    /* in flight at most */
-    int64_t since_us;   /* when the oldest of those in flight was sent; anything with none */
-    bool closed;        /* takes nothing any more */
-    bool kept;          /* takes nothing now: a retry is to run there alone */
+    uint32_t taken;     /* places they take: a slow one takes several */
+    uint32_t batch;     /* places of what it runs at once */
+    uint32_t places;
+    int64_t since_us; /* when the oldest of those in flight was sent; anything with none */
+    bool closed;      /* takes nothing any more */
+    bool kept;        /* takes nothing now: a retry is to run there alone */
 };
 
 /* The slot with the highest weight for the key (rendezvous); -1 when all are closed. */

@@ -45,7 +45,7 @@ static unsigned serve(void)
     struct fair_item *item = fair_queue_first(q);
     cr_assert_not_null(item);
     unsigned source = source_of(item);
-    fair_queue_enter(q, item);
+    fair_queue_enter(q, item, 1);
     fair_queue_leave(q, item);
     return source;
 }
@@ -121,13 +121,14 @@ Test(router_fair_queue, what_is_inside_is_counted)
 {
     struct fair_item *a = wait_of(1), *b = wait_of(1);
     struct fair_source *s = a->source;
-    fair_queue_enter(q, a);
+    fair_queue_enter(q, a, 1);
     cr_assert_eq(s->inside, 1);
     cr_assert_eq(s->waiting, 1);
-    fair_queue_enter(q, b);
+    fair_queue_enter(q, b, 8);
+    cr_assert_eq(s->inside, 9);
     fair_queue_exit(a);
     fair_queue_exit(a);
-    cr_assert_eq(s->inside, 1, "out twice counts once");
+    cr_assert_eq(s->inside, 8, "out twice counts once");
     fair_queue_leave(q, a);
     fair_queue_leave(q, a);
     fair_queue_leave(q, b);
@@ -162,7 +163,7 @@ Test(router_fair_queue, a_storm_leaves_nothing_behind)
             struct fair_item *item = fair_queue_first(q);
             waiting[source_of(item)]--;
             all--;
-            fair_queue_enter(q, item);
+            fair_queue_enter(q, item, 1);
         }
         size_t longest = 0, sources = 0;
         for (unsigned s = 0; s < SOURCES; s++) {

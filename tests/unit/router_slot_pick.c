@@ -76,14 +76,16 @@ Test(router_slot_pick, the_order_of_slots_means_nothing)
 Test(router_slot_pick, the_preferred_slot_until_it_has_a_batch)
 {
     make(3);
-    loads[1].inflight = 3;
+    loads[0].inflight = loads[1].inflight = loads[2].inflight = 1;
+    loads[0].since_us = loads[1].since_us = loads[2].since_us = 0;
+    loads[1].taken = 3;
     cr_assert_eq(slot_pick(slots, 3, 1, 0), 1);
-    loads[1].inflight = 4;
-    loads[0].inflight = 2;
+    loads[1].taken = 4;
+    loads[0].taken = 2;
     cr_assert_eq(slot_pick(slots, 3, 1, 0), 2, "then the least loaded");
-    loads[0].inflight = loads[1].inflight = loads[2].inflight = 8;
+    loads[0].taken = loads[1].taken = loads[2].taken = 8;
     cr_assert_eq(slot_pick(slots, 3, 1, 0), -1);
-    loads[0].inflight = 7;
+    loads[0].taken = 7;
     cr_assert_eq(slot_pick(slots, 3, -1, 0), 0);
     loads[0].kept = true;
     cr_assert_eq(slot_pick(slots, 3, -1, 0), -1);
