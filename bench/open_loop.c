@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* An open-loop client: requests leave when they are due (a Poisson process for each group), whether or not earlier ones
  * were answered, and their time counts from when they were due. wrk waits for answers, so it cannot overload anybody.
- *   open_loop HOST PORT SECONDS GROUP...      GROUP = NAME,OP,RATE,TOKENS[,FIRST,LAST]
+ *   open_loop HOST PORT [SKIP+]SECONDS GROUP...      GROUP = NAME,OP,RATE,TOKENS[,FIRST,LAST]
+ * What is due in the first SKIP seconds is sent, but not counted.
  * OP: read, agenda, book, health. RATE: requests a second; -N: closed loop of N connections. TOKENS: a file with a line
  * "TOKEN STAFF_ID" for each practice, of which lines FIRST to LAST (from 1) take turns. One line of figures a group. */
 #include <arpa/inet.h>
@@ -62,7 +63,7 @@ static struct conn *idle[CONNS_MAX];
 static size_t idle_count;
 static struct sockaddr_in address;
 static int poller;
-static double end_us;
+static double begin_us, end_us; /* of what is counted */
 
 static double now_us(void)
 {
@@ -208,8 +209,10 @@ static bool open_conn(struct conn *c)
 static void end_request(struct conn *c, enum outcome outcome)
 {
     struct group *g = c->group;
-    add_sample(&g->took[outcome], now_us() - c->due_us);
-    g->codes[c->status > 0 && c->status < 600 ? c->status : 0]++;
+    if (c->due_us >= begin_us) {
+        add_sample(&g->took[outcome], now_us() - c->due_us);
+        g->codes[c->status > 0 && c->status < 600 ? c->status : 0]++;
+    }
     c->group = NULL;
     if (outcome == FAILED || c->last) {
         close_conn(c);
@@ -234,7 +237,7 @@ static void send_request(struct group *g, double due_us)
     c->head_len = c->body_left = 0;
     c->in_body = c->last = false;
     c->status = 0;
-    g->sent++;
+    g->sent += due_us >= begin_us;
     if (send(c->fd, text, n, MSG_NOSIGNAL) != (ssize_t)n) {
         end_request(c, FAILED);
     }
@@ -371,11 +374,12 @@ static void report(struct group *g, double seconds)
 int main(int argc, char **argv)
 {
     if (argc < 5) {
-        die("open_loop HOST PORT SECONDS GROUP...");
+        die("open_loop HOST PORT [SKIP+]SECONDS GROUP...");
     }
     struct rlimit files = { CONNS_MAX + 100, CONNS_MAX + 100 };
     setrlimit(RLIMIT_NOFILE, &files);
-    double seconds = atof(argv[3]);
+    const char *plus = strchr(argv[3], '+');
+    double skip = plus ? atof(argv[3]) : 0, seconds = atof(plus ? plus + 1 : argv[3]);
     address.sin_family = AF_INET;
     address.sin_port = htons((uint16_t)atoi(argv[2]));
     inet_pton(AF_INET, argv[1], &address.sin_addr);
@@ -388,7 +392,8 @@ int main(int argc, char **argv)
     for (int i = 4; i < argc && group_count < GROUPS_MAX; i++) {
         read_group(argv[i]);
     }
-    end_us = now_us() + seconds * 1e6;
+    begin_us = now_us() + skip * 1e6;
+    end_us = begin_us + seconds * 1e6;
     for (size_t i = 0; i < group_count; i++) {
         groups[i].due_us = now_us();
         for (int k = 0; k < -groups[i].rate; k++) {

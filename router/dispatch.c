@@ -9,6 +9,9 @@
 #include "router/dispatch_priv.h"
 
 #define KILLS_MAX 2
+/* So many may wait in any case. */
+#define LEAST_API   64
+#define LEAST_OTHER 16
 
 enum err dispatch_new(const struct dispatch_config *config, struct dispatch **out)
 {
@@ -59,17 +62,13 @@ static bool lost_within(const struct kind_state *k, int64_t now_us, int64_t ms)
     return k->lost_us != 0 && now_us - k->lost_us < ms * 1000;
 }
 
-/* Requests of the kind that may wait now. Never fewer than the slots take at once: a batch is no backlog. */
+/* Requests of the kind that may wait now. */
 static size_t room(const struct dispatch *d, enum slot_kind kind)
 {
-    const struct kind_state *k = &d->kinds[kind];
-    size_t least = 1;
-    for (size_t i = 0; i < k->slot_count; i++) {
-        least += k->loads[i]->batch;
-    }
-    int64_t wait = kind == KIND_API ? *d->config.queue_wait : *d->config.slow_queue_wait;
-    size_t most = (size_t)*d->config.queue_max;
-    return size_min(size_max(pace_room(&k->pace, wait), least), most);
+    bool api = kind == KIND_API;
+    int64_t wait = api ? *d->config.queue_wait : *d->config.slow_queue_wait;
+    size_t waiting = pace_room(&d->kinds[kind].pace, wait, api ? LEAST_API : LEAST_OTHER);
+    return size_min(waiting, (size_t)*d->config.queue_max);
 }
 
 static void note_source(struct kind_state *k, const struct exchange *x, int64_t now_us)

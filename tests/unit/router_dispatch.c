@@ -334,29 +334,39 @@ Test(router_dispatch, while_others_are_about_everybody_keeps_to_half_of_the_slot
     cr_assert_eq(s.queued[KIND_API], 4, "however long it takes");
 }
 
-/* Slots that answer 1,000 a second let 100 wait for 100 ms; before anything is known a bound stands in. */
+/* Slots that answer 1,000 a second let 200 wait for 200 ms, once it is no burst any more. */
 Test(router_dispatch, so_many_wait_as_are_served_in_time)
 {
-    static struct exchange x[300];
-    queue_max = 1000;
-    struct fake *f = slot_up(0, KIND_API, 4);
+    static struct exchange x[500];
+    struct dispatch_stats s;
     size_t sent = 0;
-    cr_assert_eq(fill(x, 108, 1), 8);
-    x[200] = request(M_GET, 1);
-    cr_assert_eq(dispatch_send(d, &x[200]), E_OVERLOADED);
-    for (unsigned tick = 0; tick < 8; tick++) {
-        for (unsigned i = 0; i < 5; i++) {
+    queue_max = 1000;
+    queue_wait = 200;
+    struct fake *f = slot_up(0, KIND_API, 4);
+    cr_assert_eq(fill(x, 8 + 256, 1), 8);
+    x[300] = request(M_GET, 1);
+    cr_assert_eq(dispatch_send(d, &x[300]), E_OVERLOADED, "as many as in a burst wait already");
+    for (unsigned tick = 0; tick < 60; tick++) {
+        for (unsigned i = 0; i < 2; i++) {
             reply_to(f, f->ids[sent++]);
         }
-        pass_ms(5);
+        pass_ms(2);
     }
-    struct dispatch_stats s;
     dispatch_get_stats(d, &s);
-    cr_assert(s.queue_room[KIND_API] > 90 && s.queue_room[KIND_API] < 110, "%zu",
+    cr_assert_eq(s.queue_room[KIND_API], 256, "it may be a burst");
+    clock_us += 1000000;
+    for (unsigned tick = 0; tick < 60; tick++) {
+        for (unsigned i = 0; i < 2; i++) {
+            reply_to(f, f->ids[sent++]);
+        }
+        pass_ms(2);
+    }
+    dispatch_get_stats(d, &s);
+    cr_assert(s.queue_room[KIND_API] > 150 && s.queue_room[KIND_API] < 220, "%zu",
               s.queue_room[KIND_API]);
-    queue_wait = 20;
+    queue_wait = 1;
     dispatch_get_stats(d, &s);
-    cr_assert(s.queue_room[KIND_API] >= 18 && s.queue_room[KIND_API] < 22);
+    cr_assert_eq(s.queue_room[KIND_API], 64, "fewer is no queue");
     queue_wait = 100;
 }
 
