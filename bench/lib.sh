@@ -16,9 +16,10 @@ bench_stack() { # SCRIPT WITH-STACK-OPTION...
     --set-router requests_per_connection=1000000 --set-router connections_per_address=10000 "$@" "$bin" -- "$script" "${arguments[@]}"
 }
 
-# Inside: $work/tokens gets "TOKEN STAFF_ID" of each practice's owner, every practice 200 appointments.
-bench_prepare() {
-  local code email token staff
+# Inside: $work/tokens gets "TOKEN STAFF_ID" of each practice's owner, every practice 200 appointments. What is to be
+# measured runs for a moment, so that plans and caches are there.
+bench_prepare() { # OP...
+  local code email token staff op
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   cc -O2 -D_GNU_SOURCE bench/open_loop.c -o "$work/open_loop" -lm
@@ -29,7 +30,7 @@ bench_prepare() {
     staff=$(curl -sf "$GREMIO_URL/api/v1/me" -H "Authorization: Bearer $token" | jq -r .id)
     echo "$token $staff" >>"$work/tokens"
   done < <(sql -c "SELECT code, replace(slug, 'practice', 'owner') || '@example.com' FROM public.tenant ORDER BY created_at")
-  load 3 warm,read,-32,"$work/tokens" >/dev/null # plans and caches
+  for op in read "$@"; do load 3 "warm,$op,-16,$work/tokens" >/dev/null; done
 }
 
 load() { "$work/open_loop" "$GREMIO_HOST" "$GREMIO_PORT" "$@"; }

@@ -37,10 +37,18 @@ Test(router_metrics, counts_by_kind_class_and_bucket)
     metrics_count(&m, KIND_API, 0, 0, 1);
     metrics_count(&m, 99, 200, 0, 1);
     metrics_shed(&m, SHED_QUEUE);
+    metrics_shed(&m, SHED_RATE);
+    v.dispatch.queue_room[KIND_AUTH] = 64;
+    v.dispatch.sent[KIND_API] = 4;
+    v.dispatch.waited_us[KIND_API] = 2500;
     const char *text = rendered(&out);
     cr_assert(has_line(text, "gremio_router_requests_total{kind=\"api\",status=\"2xx\"} 2"));
     cr_assert(has_line(text, "gremio_router_requests_total{kind=\"router\",status=\"4xx\"} 1"));
     cr_assert(has_line(text, "gremio_router_shed_total{reason=\"queue_full\"} 1"));
+    cr_assert(has_line(text, "gremio_router_shed_total{reason=\"tenant_rate\"} 1"));
+    cr_assert(has_line(text, "gremio_router_queue_room{kind=\"auth\"} 64"));
+    cr_assert(has_line(text, "gremio_router_queue_wait_seconds_sum{kind=\"api\"} 0.002500"));
+    cr_assert(has_line(text, "gremio_router_queue_wait_seconds_count{kind=\"api\"} 4"));
     cr_assert(has_line(text, "gremio_router_request_seconds_bucket{le=\"0.00025\"} 1"));
     cr_assert(has_line(text, "gremio_router_request_seconds_bucket{le=\"0.0005\"} 2"));
     cr_assert(has_line(text, "gremio_router_request_seconds_bucket{le=\"10\"} 2"));
