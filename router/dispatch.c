@@ -185,6 +185,7 @@ static void tick_kind(struct dispatch *d, enum slot_kind kind, int64_t now_us)
     }
     pace_tick(&k->pace, now_us, k->is_full);
     if (has_open_slot(k)) {
+        dispatch_pump_move(d, k);
         dispatch_pump(d, kind); /* what waits for time to pass: nobody else is about any more */
         return;
     }

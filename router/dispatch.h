@@ -43,7 +43,7 @@ struct dispatch_stats {
     size_t queued_sources[KIND_COUNT], queue_room[KIND_COUNT];
     unsigned slots[KIND_COUNT]; /* that take requests */
     uint64_t sent[KIND_COUNT], waited_us[KIND_COUNT];
-    uint64_t retried, poisoned, unknown, expired, late, pushed_out;
+    uint64_t retried, poisoned, unknown, expired, late, pushed_out, moved;
 };
 
 MUST_USE enum err dispatch_new(const struct dispatch_config *config, struct dispatch **out);

@@ -85,6 +85,8 @@ void dispatch_table_finish(struct dispatch *d, struct pending *p, enum err statu
                            const struct frame_reply *reply);
 /* Takes the exchange away from an entry that a slot still works on. The entry keeps its place in the slot until the
  * answer comes, so that a slot that answers nothing fills up and gets no more. */
+struct exchange *dispatch_table_detach(struct dispatch *d, struct pending *p);
+/* The same, and nothing is to become of the exchange here. */
 struct exchange *dispatch_table_give_up(struct dispatch *d, struct pending *p);
 
 /* ---- dispatch_pump.c ---- */
@@ -94,6 +96,8 @@ struct exchange *dispatch_table_give_up(struct dispatch *d, struct pending *p);
 MUST_USE enum err dispatch_pump_one(struct dispatch *d, struct pending *p, bool *sent);
 /* Fills the room there is, source by source. */
 void dispatch_pump(struct dispatch *d, enum slot_kind kind);
+/* Safe requests that stand behind another source's in a slot that stands still go to one with room, once. */
+void dispatch_pump_move(struct dispatch *d, struct kind_state *k);
 /* A slot is kept free of others for retries (NULL: none any more). */
 void dispatch_pump_keep(struct kind_state *k, struct dispatch_slot *s);
 /* Slots or pools have changed. */

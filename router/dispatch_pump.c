@@ -5,7 +5,8 @@
 #include "router/dispatch_priv.h"
 
 #define MIXED_US \
-    INT64_C(10000000) /* so long after its last request another source counts as about */
+    INT64_C(10000000)            /* so long after its last request another source counts as about */
+#define STILL_US INT64_C(100000) /* a slot that has owed an answer for so long stands still */
 
 /* ---- which slot ---- */
 
@@ -196,5 +197,49 @@ void dispatch_pump(struct dispatch *d, enum slot_kind kind)
     pump_retry(d, k);
     while ((p = next_to_go(d, k, &slot))) {
         (void)start_queued(d, p, slot);
+    }
+}
+
+/* ---- slots that stand still ---- */
+
+/* Sends p's exchange to another slot; what its present slot still says of it is nobody's. False: there is no other. */
+static bool move(struct dispatch *d, struct kind_state *k, struct pending *p)
+{
+    int i = slot_pick(k->loads, k->slot_count, -1, d->config.now());
+    if (i < 0 || TAILQ_EMPTY(&d->unused)) {
+        return false;
+    }
+    struct exchange *x = dispatch_table_detach(d, p);
+    exchange_set_state(x, X_QUEUED);
+    x->moved = true;
+    d->stats.moved++;
+    struct pending *again = dispatch_table_take(d, x);
+    if (!start_queued(d, again, k->slots[i])) {
+        dispatch_table_wait(d, again);
+    }
+    return true;
+}
+
+static void move_from(struct dispatch *d, struct kind_state *k, struct dispatch_slot *s)
+{
+    struct pending *first = TAILQ_FIRST(&s->sent), *p, *next;
+    for (p = TAILQ_NEXT(first, link); p; p = next) {
+        next = TAILQ_NEXT(p, link);
+        bool may = p->x && !p->x->moved && method_is_safe(p->x->method) &&
+                   p->turn.source != first->turn.source;
+        if (may && !move(d, k, p)) {
+            return;
+        }
+    }
+}
+
+void dispatch_pump_move(struct dispatch *d, struct kind_state *k)
+{
+    int64_t now = d->config.now();
+    for (size_t i = 0; i < k->slot_count; i++) {
+        struct slot_load *l = k->loads[i];
+        if (l->inflight > 1 && now - l->since_us >= STILL_US) {
+            move_from(d, k, k->slots[i]);
+        }
     }
 }

@@ -185,7 +185,7 @@ void dispatch_table_finish(struct dispatch *d, struct pending *p, enum err statu
     d->config.done(x, status, reply, d->config.arg);
 }
 
-struct exchange *dispatch_table_give_up(struct dispatch *d, struct pending *p)
+struct exchange *dispatch_table_detach(struct dispatch *d, struct pending *p)
 {
     struct exchange *x = p->x;
     if (x->state == X_SENT) {
@@ -197,6 +197,12 @@ struct exchange *dispatch_table_give_up(struct dispatch *d, struct pending *p)
     p->x = NULL;
     d->count--;
     x->pending = NULL;
+    return x;
+}
+
+struct exchange *dispatch_table_give_up(struct dispatch *d, struct pending *p)
+{
+    struct exchange *x = dispatch_table_detach(d, p);
     exchange_set_state(x, X_DONE);
     return x;
 }

@@ -57,6 +57,7 @@ struct exchange {
     void *pending; /* dispatch's own entry while X_QUEUED .. X_STARTED */
     uint64_t id;
     uint8_t kills; /* slots that died while holding it */
+    bool moved;    /* was sent to a second slot because the first stood still */
 
     /* for the access log */
     char route[ROUTE_PATTERN_MAX];

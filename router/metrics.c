@@ -131,6 +131,8 @@ static void render_dispatch(const struct dispatch_stats *d, struct sbuf *out)
     } rows[] = {
         { "pushed_out_total", "Requests refused for one of a tenant with a shorter queue.",
           d->pushed_out },
+        { "moved_total", "Safe requests sent to another slot because theirs stood still.",
+          d->moved },
         { "retried_total", "Requests sent again because their slot died.", d->retried },
         { "poisoned_total", "Requests refused because slots died of them.", d->poisoned },
         { "outcome_unknown_total", "Unsafe requests lost with their slot.", d->unknown },

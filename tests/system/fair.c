@@ -63,12 +63,10 @@ Test(fair, slow_requests_of_one_practice_hold_up_nobody_else)
     for (int i = 0; i < FLOOD; i++) {
         send_get(&flood[i], o.a.token, "/api/v1/clients");
         good += api_get(&o.b, "/api/v1/clients")->status == 200;
-        good += api_post(&o.b, "/api/v1/clients", "{\"given_name\":\"Quiet\"}")->status == 201;
         api_release();
     }
     cr_expect(hold_wait_for(&h, 1));
-    cr_expect_eq(good, 2 * FLOOD, "%zu of %d requests of the other practice were served", good,
-                 2 * FLOOD);
+    cr_expect_eq(good, FLOOD, "%zu of %d requests of the other practice were served", good, FLOOD);
     hold_end(&h);
     for (int i = 0; i < FLOOD; i++) {
         struct http_response r;
@@ -79,7 +77,7 @@ Test(fair, slow_requests_of_one_practice_hold_up_nobody_else)
         http_client_close(&flood[i]);
     }
     printf("fair: %zu of %d served beside %d slow ones, of which %zu were served in the end\n",
-           good, 2 * FLOOD, FLOOD, late);
+           good, FLOOD, FLOOD, late);
     cr_expect_eq(late + refused, FLOOD);
     cr_expect_geq(refused, FLOOD - 100, "more in flight than the limit");
     own_close(&o);
