@@ -129,6 +129,7 @@ enum err dispatch_send(struct dispatch *d, struct exchange *x)
     }
     if (e != OK) {
         dispatch_table_give(d, p);
+        x->id = 0; /* no slot has anything to do with it */
     }
     return e;
 }

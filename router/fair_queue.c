@@ -201,7 +201,8 @@ struct fair_item *fair_queue_after(const struct fair_item *item)
 struct fair_item *fair_queue_victim(const struct fair_queue *q, const struct fair_source *newcomer)
 {
     const struct fair_source *s = TAILQ_FIRST(&q->by_length[q->longest]);
-    return s && s->waiting > newcomer->waiting + 1 ? TAILQ_LAST(&s->line, fair_line) : NULL;
+    return s && s->waiting > newcomer->waiting + FAIR_QUEUE_GAP ? TAILQ_LAST(&s->line, fair_line)
+                                                                : NULL;
 }
 
 size_t fair_queue_waiting(const struct fair_queue *q)

@@ -9,6 +9,8 @@
 
 #include "common/uuid.h"
 
+#define FAIR_QUEUE_GAP 8
+
 struct fair_queue;
 
 struct fair_source {
@@ -50,8 +52,8 @@ void fair_queue_exit(struct fair_item *item);
 /* The first in line of the source whose turn it is, and of the source after that item's; NULL for none. */
 struct fair_item *fair_queue_first(const struct fair_queue *q);
 struct fair_item *fair_queue_after(const struct fair_item *item);
-/* Who gives way when there is no room for one more of that source: the newest of the longest line, unless the source
- * itself would have as long a line; NULL then. */
+/* Who gives way when there is no room for one more of that source: the newest of the longest line, if that is longer by
+ * more than FAIR_QUEUE_GAP; NULL otherwise: with lines about alike nobody who has waited is sent away. */
 struct fair_item *fair_queue_victim(const struct fair_queue *q, const struct fair_source *newcomer);
 size_t fair_queue_waiting(const struct fair_queue *q);
 /* Sources with something waiting. */

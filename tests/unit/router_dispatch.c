@@ -330,6 +330,8 @@ Test(router_dispatch, the_longest_line_gives_way_not_the_newcomer)
     cr_assert_eq(fill(flood, 12, 1), 2);
     struct exchange one_more = request(M_GET, 1), other = request(M_GET, 2);
     cr_assert_eq(dispatch_send(d, &one_more), E_OVERLOADED);
+    cr_assert_eq(one_more.id, 0);
+    cr_assert_eq(one_more.state, X_READY);
     cr_assert_eq(done.count, 0);
     cr_assert_eq(dispatch_send(d, &other), OK);
     cr_assert_eq(done.count, 1);
