@@ -129,7 +129,7 @@ def import_many():
 
 def create_one(i):
     words = ["tenant", "create", f"new-{i}", "--name", "Nueva", "--owner-email", f"new-{i}@example.com", *MEXICO]
-    return gremioctl(*words, "--owner-password-file", state + "/password").returncode == 0
+    return gremioctl(*words, "--owner-password-file", state + "/soak-password").returncode == 0
 
 
 def first_requests():
@@ -232,6 +232,8 @@ def migrate_killed():
 
 
 shutil.copytree(project + "/sql", state + "/sql-soak")
+with open(state + "/soak-password", "w", encoding="utf-8") as password:
+    password.write(env["GREMIO_PASSWORD"])
 import_many()
 status_of_all()
 first_requests()
