@@ -90,6 +90,9 @@
       "It is unknown whether this finished; repeat with the same idempotency key")                 \
     X(E_DEADLINE, 504, "deadline_exceeded", true, "La petición tardó demasiado",                   \
       "The request took too long")                                                                 \
+    X(E_STORAGE_FULL, 507, "storage_full", true,                                                   \
+      "No queda espacio para guardarlo; intente más tarde",                                        \
+      "There is no space left to store this; try again later")                                     \
     X(E_HTTP_VERSION, 505, "http_version_not_supported", false, "Versión de HTTP no soportada",    \
       "HTTP version not supported")                                                                \
     /* Never shown to a client: what modules tell each other. */                                   \

@@ -127,6 +127,7 @@ static const struct {
     { "25006", NULL, E_TENANT_READ_ONLY },
     { "57P0", NULL, E_DB_UNAVAILABLE },
     { "08", NULL, E_DB_UNAVAILABLE },
+    { "53100", NULL, E_STORAGE_FULL },
     { "53", NULL, E_DB_UNAVAILABLE },
 };
 

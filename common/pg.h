@@ -35,7 +35,7 @@ MUST_USE enum err pg_do(PGconn *c, const char *sql, int n, const char *const *va
 /* What a failed statement means: by SQLSTATE (and constraint name for 23xxx). sqlstate "" (connection lost) is
  * E_DB_UNAVAILABLE. 23P01 allocation -> E_SLOT_TAKEN, client_busy -> E_CLIENT_CONFLICT; 23505 -> E_ALREADY_EXISTS;
  * 57014 -> E_DEADLINE; 55P03 -> E_BUSY; 40001, 40P01 -> E_AGAIN; 25006 -> E_TENANT_READ_ONLY;
- * 57P0x, 08xxx, 53xxx -> E_DB_UNAVAILABLE; else E_INTERNAL. */
+ * 53100 -> E_STORAGE_FULL; 57P0x, 08xxx, other 53xxx -> E_DB_UNAVAILABLE; else E_INTERNAL. */
 enum err pg_err(const char *sqlstate, const char *constraint);
 
 #endif

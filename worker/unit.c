@@ -78,6 +78,9 @@ static void take_error(struct unit *u, const PGresult *r)
     if (e == E_INTERNAL && !u->retry) {
         log_db_error(u, r, state);
     }
+    if (e == E_STORAGE_FULL) {
+        log_seldom(LOG_LEVEL_ERROR, "storage_full", u->call->req->tenant.code);
+    }
     u->err = e;
 }
 

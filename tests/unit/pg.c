@@ -29,6 +29,7 @@ Test(pg, meanings)
         { "57P03", "", E_DB_UNAVAILABLE },
         { "08006", "", E_DB_UNAVAILABLE },
         { "53300", "", E_DB_UNAVAILABLE },
+        { "53100", "", E_STORAGE_FULL },
         { "42501", "", E_INTERNAL },
         { "22P02", "", E_INTERNAL },
     };
