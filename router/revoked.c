@@ -85,15 +85,22 @@ static void drop_first(struct revoked *r)
     r->count--;
 }
 
+/* Tokens as old as the session that is forgotten are refused from now on: for lack of room, or, when all of them have
+ * expired, against a clock that comes back. */
+static void forget_first(struct revoked *r)
+{
+    int64_t at_s = r->cells[r->first].at_s;
+    r->floor_s = at_s > r->floor_s ? at_s : r->floor_s;
+    drop_first(r);
+}
+
 void revoked_add(struct revoked *r, const struct uuid *session, int64_t at_s)
 {
     if (revoked_has(r, session)) {
         return;
     }
     if (r->count == r->capacity) {
-        int64_t forgotten = r->cells[r->first].at_s;
-        r->floor_s = forgotten > r->floor_s ? forgotten : r->floor_s;
-        drop_first(r);
+        forget_first(r);
     }
     uint32_t at = (uint32_t)((r->first + r->count) % r->capacity);
     uint32_t *bucket = bucket_of(r, session);
@@ -111,7 +118,7 @@ void revoked_expire(struct revoked *r, int64_t now_s)
 {
     int64_t horizon = now_s - TOKEN_LIFETIME_MAX_S - 2 * TOKEN_SKEW_S;
     while (r->count > 0 && r->cells[r->first].at_s < horizon) {
-        drop_first(r);
+        forget_first(r);
     }
 }
 

@@ -144,11 +144,11 @@ static void keep(struct token_cache *c, const uint8_t *d, const struct token_cla
     c->stats.entries++;
 }
 
-/* What may have changed since the token was verified. */
+/* What may have changed since the token was verified; the clock may also have gone back. */
 static enum err check_now(const struct token_cache *c, const struct token_claims *claims,
                           int64_t now_s)
 {
-    if (revoked_has(c->revoked, &claims->principal.session)) {
+    if (revoked_has(c->revoked, &claims->principal.session) || claims->iat > now_s + TOKEN_SKEW_S) {
         return E_UNAUTHENTICATED;
     }
     bool forgotten = claims->iat <= revoked_floor_s(c->revoked);
