@@ -143,7 +143,9 @@ void http_reply(struct exchange *x, const struct http_answer *a)
 
 void http_problem(struct exchange *x, enum err e, const char *detail_es, const char *detail_en)
 {
-    http_write_problem((struct http_exchange *)(void *)x, e,
+    enum err shown = e == E_NOMEM ? E_OVERLOADED
+                                  : e; /* passes, and is none of the client's business */
+    http_write_problem((struct http_exchange *)(void *)x, shown,
                        (const char *const[2]){ [LANG_ES] = detail_es, [LANG_EN] = detail_en });
 }
 

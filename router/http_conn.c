@@ -199,6 +199,21 @@ static void end_of_input(struct http_conn *c)
     }
 }
 
+/* While a request is handled the client may send on, up to this. libevent's own high watermark would do, but setting it
+ * without memory ends the process (2.1.12). */
+static void bound_input(struct http_conn *c)
+{
+    const struct http_limits *l = c->server->limits;
+    size_t max = (size_t)(l->request_line_max + l->header_bytes_max) + HTTP_INPUT_SLACK;
+    bool full = evbuffer_get_length(bufferevent_get_input(c->bev)) >= max;
+    if (full && !c->paused) {
+        bufferevent_disable(c->bev, EV_READ);
+    } else if (!full && c->paused) {
+        bufferevent_enable(c->bev, EV_READ);
+    }
+    c->paused = full;
+}
+
 static void pump(struct http_conn *c)
 {
     if (c->pumping) {
@@ -208,6 +223,7 @@ static void pump(struct http_conn *c)
     while (advance(c)) {
     }
     c->pumping = false;
+    bound_input(c);
     if (c->phase == HTTP_DEAD) {
         http_life_free(c);
     } else if (c->phase == HTTP_CLOSING) {
@@ -303,7 +319,6 @@ static struct bufferevent *make_bufferevent(struct http_server *s, int fd)
 static void start(struct http_conn *c, const struct sockaddr *address)
 {
     struct http_server *s = c->server;
-    const struct http_limits *l = s->limits;
     http_peer_text(address, c->address);
     c->tls = s->tls != NULL;
     LIST_INSERT_HEAD(&s->conns, c, link);
@@ -313,8 +328,6 @@ static void start(struct http_conn *c, const struct sockaddr *address)
     }
     http_life_phase(c, c->tls ? HTTP_HANDSHAKE : HTTP_IDLE);
     bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
-    bufferevent_setwatermark(
-        c->bev, EV_READ, 0, (size_t)(l->request_line_max + l->header_bytes_max) + HTTP_INPUT_SLACK);
     bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 }
 

@@ -62,6 +62,7 @@ struct http_conn {
     struct http_exchange *hx; /* NULL between requests */
     enum http_phase phase;
     bool tls, pumping;
+    bool paused;         /* not read: enough waits to be handled */
     bool eof;            /* the client will send no more */
     bool queued;         /* something went into the output buffer: watch it for stalls */
     bool body_begun;     /* limits of the body were checked */

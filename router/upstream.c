@@ -125,7 +125,7 @@ static void lose(struct channel *c, const char *reason)
 /* ---- writing ---- */
 
 /* Writes what is queued; what does not fit waits for the socket. A dead peer's last words are still to be read, so a
- * failed write only ends writing: the reader then finds the end. */
+ * failed write only ends writing, for a living peer too: it then closes, and the reader finds the end. */
 static void flush_channel(struct channel *c)
 {
     while (c->fd >= 0 && !c->broken && c->out_sent < c->out.len) {
@@ -139,6 +139,7 @@ static void flush_channel(struct channel *c)
         }
         if (n < 0) {
             c->broken = true;
+            shutdown(c->fd, SHUT_WR);
             break;
         }
         c->out_sent += (size_t)n;
