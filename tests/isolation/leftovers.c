@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Practices share the server's connections: after any request, failed ones too, nothing of it may be left for the
- * next. Thousands of requests of both practices, mixed over many connections, good ones and every kind of bad one. */
+ * next. Thousands of requests of both practices, mixed over many connections, good ones and every kind of bad one,
+ * while statements fail, are cancelled, and their connections ended at any moment. SOAK_FAILURES: how many requests such a
+ * blow must have failed (50). */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +17,10 @@
 #define CALLERS  16
 #define REQUESTS 250 /* each */
 
-TestSuite(leftovers, .timeout = 240);
+TestSuite(leftovers, .timeout = 1200);
+
+static atomic_long struck;    /* requests that a blow has failed */
+static atomic_bool strike_on; /* until then nobody is struck */
 
 /* What belongs to one practice: who asks and what every answer must say. */
 struct side {
@@ -32,7 +38,10 @@ struct caller {
 
 static void complain(struct caller *c, const char *what, const struct answer *r)
 {
-    if (!c->wrong[0]) {
+    bool blow = r->status == 503 || r->status == 504 || r->status == 507;
+    if (blow) {
+        atomic_fetch_add(&struck, 1);
+    } else if (!c->wrong[0]) {
         snprintf(c->wrong, sizeof c->wrong, "%s: %d %.200s", what, r->status,
                  r->http.body ? r->http.body : "");
     }
@@ -122,13 +131,36 @@ static void *keep_asking(void *arg)
 {
     struct caller *c = arg;
     struct api a = api_anonymous();
-    for (int i = 0; i < REQUESTS && !c->wrong[0]; i++) {
+    for (int i = 0; (i < REQUESTS || atomic_load(&strike_on)) && !c->wrong[0]; i++) {
         int side = rand_r(&c->seed) % 2;
         snprintf(a.token, sizeof a.token, "%s", c->sides[side].token);
         ask(c, &a, &c->sides[side], &c->sides[1 - side]);
         api_release();
     }
     api_close(&a);
+    return NULL;
+}
+
+/* Cancels whatever statement runs for a practice at this moment; now and then ends its connection. */
+static void *strike(void *arg)
+{
+    static const char *const blows[] = {
+        "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE usename LIKE "
+        "'gremio_pool%' AND state = 'active'",
+        "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity WHERE "
+        "usename "
+        "LIKE 'gremio_pool%' ORDER BY random() LIMIT 1) one",
+    };
+    const char *asked = getenv("SOAK_FAILURES");
+    long want = asked ? strtol(asked, NULL, 10) : 50;
+    PGconn *super = db_super();
+    int64_t end = wait_now_ms() + 600000;
+    for (unsigned i = 1; atomic_load(&struck) < want && wait_now_ms() < end; i++) {
+        db_number(super, blows[i % 20 == 0], NULL);
+    }
+    atomic_store(&strike_on, false);
+    PQfinish(super);
+    UNUSED(arg);
     return NULL;
 }
 
@@ -150,7 +182,8 @@ static void make_side(struct side *s, const char *email)
     api_release();
 }
 
-/* A spy in place of each practice's stamp: the statement that enters a practice reads schema_meta first, so the spy
+/* The practice's own row becomes a stumbling block that fails one statement in five in the middle of its unit. A spy in
+ * place of each practice's stamp: the statement that enters a practice reads schema_meta first, so the spy
  * notes what the unit before has left on that connection. Its notes go with the unit when that is rolled back. */
 static void plant_spy(PGconn *super)
 {
@@ -160,6 +193,12 @@ static void plant_spy(PGconn *super)
     db_do(super, "CREATE FUNCTION probe.spy(state text) RETURNS boolean LANGUAGE plpgsql VOLATILE "
                  "SECURITY DEFINER AS $$ BEGIN INSERT INTO probe.seen VALUES (state); RETURN true; "
                  "END $$");
+    db_do(super,
+          "CREATE FUNCTION probe.trip() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN "
+          "IF random() < 0.2 THEN RAISE EXCEPTION USING MESSAGE = 'tripped', ERRCODE = "
+          "(ARRAY['57014', '55P03', '53200', '53100'])[1 + floor(random() * 4)::int]; END IF; "
+          "RETURN true; END $$");
+    db_do(super, "GRANT USAGE ON SCHEMA probe TO PUBLIC");
     for (size_t i = 0; i < ARRAY_LEN(slugs); i++) {
         char *code = db_code(super, slugs[i]);
         db_do(super, api_text("ALTER TABLE t_%s.schema_meta RENAME TO schema_meta_real", code));
@@ -171,6 +210,11 @@ static void plant_spy(PGconn *super)
                      "current_setting('transaction_read_only'), current_setting('TimeZone')))",
                      code, code));
         db_do(super, api_text("GRANT SELECT ON t_%s.schema_meta TO gremio_pool_00", code));
+        db_do(super, api_text("ALTER TABLE t_%s.business RENAME TO business_real", code));
+        db_do(super, api_text("CREATE VIEW t_%s.business AS SELECT * FROM t_%s.business_real WHERE "
+                              "probe.trip()",
+                              code, code));
+        db_do(super, api_text("GRANT SELECT, UPDATE ON t_%s.business TO t_%s", code, code));
         free(code);
     }
 }
@@ -205,11 +249,15 @@ Test(leftovers, mixed_requests_stay_with_their_practice)
     cr_assert_str_neq(sides[0].business, sides[1].business);
     PGconn *super = db_super();
     plant_spy(super);
+    atomic_store(&strike_on, true);
     for (unsigned i = 0; i < CALLERS; i++) {
         callers[i] = (struct caller){ .seed = i + 1, .sides = sides };
         cr_assert(pthread_create(&callers[i].thread, NULL, keep_asking, &callers[i]) == 0);
     }
+    pthread_t striker;
+    cr_assert(pthread_create(&striker, NULL, strike, NULL) == 0);
     size_t requests = 0, refused = 0;
+    pthread_join(striker, NULL);
     for (int i = 0; i < CALLERS; i++) {
         pthread_join(callers[i].thread, NULL);
         cr_expect(callers[i].wrong[0] == '\0', "%s", callers[i].wrong);
@@ -223,7 +271,9 @@ Test(leftovers, mixed_requests_stay_with_their_practice)
     expect_spy_saw_bare_sessions(super);
     PQfinish(super);
     api_release();
-    printf("leftovers: %zu requests of two practices over %d connections, %zu of them refused, %ld "
-           "database connections\n",
-           requests, CALLERS, refused, pools);
+    printf(
+        "leftovers: %zu requests of two practices over %d connections, %zu of them refused, %ld "
+        "failed by an error, a cancelled statement or an ended connection; nothing was left on a "
+        "connection\n",
+        requests, CALLERS, refused, atomic_load(&struck));
 }

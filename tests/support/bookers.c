@@ -76,10 +76,15 @@ static void scan(struct booker *b, const struct answer *r)
     }
 }
 
+static bool is_convicted(const struct answer *r)
+{
+    return strcmp(answer_code(r), "request_refused") == 0;
+}
+
 /* Passes by itself or by being sent again. */
 static bool passes(const struct answer *r)
 {
-    return r->status == 0 || r->status >= 502 ||
+    return r->status == 0 || r->status >= 502 || is_convicted(r) ||
            strcmp(answer_code(r), "idempotency_in_progress") == 0 ||
            strcmp(answer_code(r), "token_expired") == 0;
 }
@@ -89,6 +94,7 @@ static void judge(struct booker *b, const char *what, const struct answer *r)
     scan(b, r);
     b->sum.unanswered += r->status == 0;
     b->sum.refused += r->status >= 400;
+    b->sum.convicted += is_convicted(r);
     if (r->status >= 300 && !passes(r)) {
         complain(b, what, r);
     }
@@ -253,6 +259,7 @@ struct bookers_sum bookers_end(void)
         all.tries += b->sum.tries;
         all.unanswered += b->sum.unanswered;
         all.refused += b->sum.refused;
+        all.convicted += b->sum.convicted;
         all.own_marks += b->sum.own_marks;
         free(b->acked);
     }

@@ -17,6 +17,7 @@ struct bookers_sum {
     size_t acknowledged, tries;
     size_t unanswered,
         refused;      /* tries without an answer, and answered with 5xx, 409 in progress or 401 */
+    size_t convicted; /* of those refused: 500, two slots had died with the request in them */
     size_t own_marks; /* names of the own practice seen in answers */
     int64_t worst_gap_ms; /* the longest time without any acknowledged booking */
 };

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
@@ -29,7 +30,8 @@ struct own own_open(const char *name, const char *const *worker, const char *con
     struct own o = { 0 };
     char setting[256];
     const char *settings[SETTINGS_MAX];
-    snprintf(o.slots_dir, sizeof o.slots_dir, "%.150s/run/%.40s", stack_env("GREMIO_STATE"), name);
+    snprintf(o.slots_dir, sizeof o.slots_dir, "%.150s/run/%.40s-%d", stack_env("GREMIO_STATE"),
+             name, (int)getpid());
     snprintf(setting, sizeof setting, "slots_dir=%s", o.slots_dir);
     mkdir(o.slots_dir, 0700);
     join(setting, worker, settings);

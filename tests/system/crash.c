@@ -61,6 +61,7 @@ static void find_programs(void)
 /* Enough bookings, or one was answered in a way that ends the test. */
 static bool enough(void *arg)
 {
+    respawn();
     return bookers_wrong() || bookers_acknowledged() >= *(size_t *)arg;
 }
 
@@ -200,9 +201,11 @@ static void expect_sound_files(void)
 static void report(const char *what, const struct bookers_sum *s)
 {
     printf("%s: %zu bookings acknowledged, each there exactly once: 0 lost, 0 doubled; %zu tries, "
-           "%zu without an answer, %zu refused and repeated; longest time without a booking %lld "
+           "%zu without an answer, %zu refused and repeated (%zu as poison); longest time without "
+           "a booking %lld "
            "ms\n",
-           what, s->acknowledged, s->tries, s->unanswered, s->refused, (long long)s->worst_gap_ms);
+           what, s->acknowledged, s->tries, s->unanswered, s->refused, s->convicted,
+           (long long)s->worst_gap_ms);
 }
 
 Test(crash, acknowledged_bookings_survive, .timeout = 3600)

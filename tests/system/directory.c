@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The router learns of practices while it runs: made, renamed, suspended, dropped, and also after the database was
- * away. Tests run one at a time: they change practices and stop PostgreSQL. */
+ * away, or its connection was cut again and again (SOAK_CUTS times, 12). Tests run one at a time: they change practices
+ * and stop PostgreSQL. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,53 @@ Test(directory, a_dropped_practice_is_gone)
         status = api_get(&a, "/api/v1/clients")->status;
     }
     cr_expect(status == 401 || status == 403, "%d", status);
+    api_close(&a);
+    api_release();
+}
+
+/* Ends the connections by which the router's processes learn of changes; how many there were. */
+static long cut(PGconn *super)
+{
+    return db_number(
+        super,
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = "
+        "'gremio_router'",
+        NULL);
+}
+
+/* What is known is served meanwhile; what changes while nobody listens is seen all the same. */
+Test(directory, its_connection_cut_again_and_again)
+{
+    const char *asked = getenv("SOAK_CUTS");
+    long cuts = asked ? strtol(asked, NULL, 10) : 12, ended = 0;
+    struct api a = api_login(OWNER_A), b = api_login(OWNER_B);
+    struct look known = { .api = &a, .path = "/api/v1/clients", .status = 200 };
+    PGconn *super = db_super();
+    for (long i = 0; i < cuts; i++) {
+        ended += cut(super);
+        cr_assert(seen(&known), "a known practice is not served while the connection is cut");
+        if (i % 4 != 3) {
+            continue;
+        }
+        db_do(super, "UPDATE public.tenant SET state = 'suspended' WHERE slug = 'practice-b'");
+        ended += cut(super); /* before or after the notification: nobody knows */
+        expect_seen(
+            "a suspension without a connection",
+            (struct look){
+                .api = &b, .path = "/api/v1/clients", .status = 403, .code = "tenant_suspended" });
+        db_do(super, "UPDATE public.tenant SET state = 'active' WHERE slug = 'practice-b'");
+        ended += cut(super);
+        expect_seen("its end",
+                    (struct look){ .api = &b, .path = "/api/v1/clients", .status = 200 });
+        api_release();
+    }
+    cr_expect_geq(ended, cuts / 2, "only %ld connections were there to be cut", ended);
+    printf(
+        "cuts: %ld connections of the directory ended in %ld rounds; known practices were served, "
+        "every change was seen\n",
+        ended, cuts);
+    PQfinish(super);
+    api_close(&b);
     api_close(&a);
     api_release();
 }

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Long forms that are a program of tests/system or tests/isolation, told by SOAK_* variables to go on for longer.
 bin=${GREMIO_BIN:?GREMIO_BIN names the folder of the release\'s programs}
-with_stack=$(cd "$(dirname "${BASH_SOURCE[0]}")/../support" && pwd -P)/with-stack
+support=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../support" && pwd -P)
+with_stack=("$support/with-stack")
 
 # soak_program PROGRAM PREFIX=PROMISE... -- STACK_OPTION...: every line "PREFIX: figures" it prints is a result of PROMISE.
 soak_program() {
@@ -13,7 +14,7 @@ soak_program() {
         for pair in "${of[@]}"; do echo "promise ${pair#*=}: skipped: $program is not built"; done
         return 77
     fi
-    said=$("$with_stack" "$@" "$bin" -- "$bin/$program" --jobs 1 2>&1)
+    said=$("${with_stack[@]}" "$@" "$bin" -- "$bin/$program" --jobs 1 2>&1)
     rc=$?
     printf '%s\n' "$said" >&2
     for pair in "${of[@]}"; do
