@@ -308,6 +308,8 @@ static const struct params_fault *check_email(struct slice s, struct arena *aren
     return NULL;
 }
 
+#define PHONE_DIGITS_MIN 7 /* country code and all: what islands have */
+
 static const struct params_fault *check_phone(struct slice s, struct arena *arena,
                                               struct value *out)
 {
@@ -326,7 +328,7 @@ static const struct params_fault *check_phone(struct slice s, struct arena *aren
             return &not_phone;
         }
     }
-    if (s.n > 40 || n < 9 || digits[1] == '0') {
+    if (s.n > 40 || n <= PHONE_DIGITS_MIN || digits[1] == '0') {
         return &not_phone;
     }
     return keep((struct slice){ .p = digits, .n = n }, arena, out);
