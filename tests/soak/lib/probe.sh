@@ -44,11 +44,12 @@ free_port() {
     done
 }
 
+# probe_start [NAME]: one more of them, when there are several.
 probe_start() {
     : "${GREMIO_BIN:?folder of the binaries}"
     free_port probe_port
-    probe_log=$work/probe.log
-    process_start probe "$probe_log" KILL "$GREMIO_BIN/gremio-router" --probe-listen "127.0.0.1:$probe_port"
+    probe_log=$work/${1:-probe}.log
+    process_start "${1:-probe}" "$probe_log" KILL "$GREMIO_BIN/gremio-router" --probe-listen "127.0.0.1:$probe_port"
     wait_until 20 answers "$probe_port" || die 'the probe does not listen'
 }
 
