@@ -78,6 +78,7 @@ enum err exporter_new(struct event_base *base, int fd, void (*render)(struct sbu
         .idle_timeout = 120 * SECOND,
         .write_timeout = 5 * SECOND,
         .requests_per_connection = 100000,
+        .unsent_max = 8 << 20,
         .connections_max = 32,
         .connections_per_address = 32,
     };

@@ -22,6 +22,7 @@
 #define RESUME_AFTER_MS 100  /* out of descriptors: how long nothing is accepted */
 #define DRAIN_FIRST_MS  1000 /* draining: a new connection's time to send its request */
 #define BACKLOG_MAX     4096
+#define KERNEL_UNSENT   (64 << 10) /* of a client that does not read, instead of megabytes */
 
 static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *address,
                       int len, void *arg)
@@ -80,7 +81,7 @@ enum err http_new(struct event_base *base, int fd, const struct http_limits *lim
                   const struct http_callbacks *cb, void *tls, struct http_server **out)
 {
     struct http_server *s = calloc(1, sizeof(*s));
-    int on = 1;
+    int on = 1, kernel_max = KERNEL_UNSENT;
     if (s == NULL) {
         return E_NOMEM;
     }
@@ -91,7 +92,9 @@ enum err http_new(struct event_base *base, int fd, const struct http_limits *lim
     LIST_INIT(&s->conns);
     sbuf_init(&s->out);
     sbuf_init(&s->doc);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* accepted sockets inherit it */
+    /* Accepted sockets inherit both. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kernel_max, sizeof(kernel_max));
     s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
     s->resume = event_new(base, -1, 0, on_resume, s);
     if (s->tick == NULL || s->resume == NULL || evutil_make_socket_nonblocking(fd) != 0) {

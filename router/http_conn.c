@@ -10,6 +10,7 @@
 #include "router/http_exchange.h"
 #include "router/http_life.h"
 #include "router/http_peer.h"
+#include "router/http_unsent.h"
 #include "router/http_write.h"
 
 /* An exchange for a head that is refused or never came whole, with what was read of it. */
@@ -102,8 +103,10 @@ static bool begin_body(struct http_conn *c)
     if (x->has_body && c->head.expect_continue &&
         evbuffer_get_length(bufferevent_get_input(c->bev)) == 0) {
         struct slice go = SLICE("HTTP/1.1 100 Continue\r\n\r\n");
-        c->queued = true;
-        bufferevent_write(c->bev, go.p, go.n);
+        if (!http_unsent_add(c, go)) {
+            http_life_kill(c);
+            return false;
+        }
     }
     return true;
 }

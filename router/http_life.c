@@ -44,6 +44,7 @@ void http_life_free(struct http_conn *c)
 {
     struct http_server *s = c->server;
     LIST_REMOVE(c, link);
+    s->unsent -= c->unsent;
     if (--s->conn_count == 0) {
         event_del(s->tick);
     }

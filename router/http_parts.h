@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The data that the files of http share: the server, its connections, the pool of exchanges. Nobody else includes this.
- * Upwards they are http_peer and http_exchange (ground), http_life (phases and ends), http_write (answers), http_conn
- * (reading), http_timer (deadlines), http (listening). A connection holds at most one exchange at a time. */
+ * Upwards they are http_peer and http_exchange (ground), http_life (phases and ends), http_unsent (output that
+ * waits), http_write (answers), http_conn (reading), http_timer (deadlines), http (listening). A connection holds at most one exchange at a time. */
 #ifndef GREMIO_HTTP_PARTS_H
 #define GREMIO_HTTP_PARTS_H
 
@@ -73,8 +73,10 @@ struct http_conn {
     uint64_t body_seen;  /* bytes on the wire, for the rate */
     uint64_t body_left;  /* of Content-Length */
     size_t lingered;     /* bytes thrown away */
-    size_t unsent;       /* output at the last change, for write stalls */
-    int64_t unsent_us;   /* time of that change */
+    size_t unsent;       /* output buffer at the last look, counted in the server's sum */
+    uint64_t taken;      /* bytes that left it in the present window of write_timeout */
+    int64_t window_us;   /* begin of that window */
+    int64_t queued_us;   /* the output buffer has not been empty since */
     int64_t requests;
     struct http1_head head;
     struct http1_chunk chunk;
@@ -96,7 +98,8 @@ struct http_server {
     size_t conn_cap; /* what the descriptor limit leaves */
     struct http_exchange *spare;
     size_t spare_count;
-    size_t live; /* exchanges in use */
+    size_t live;   /* exchanges in use */
+    size_t unsent; /* bytes in all output buffers, at least */
     bool draining;
     bool freed; /* http_free was called; the last exchange frees the rest */
     struct sbuf out, doc;

@@ -6,19 +6,7 @@
 #include "common/clock.h"
 #include "router/http_conn.h"
 #include "router/http_life.h"
-
-/* Has output made no progress for write_timeout? */
-static bool stalled(struct http_conn *c, int64_t now)
-{
-    size_t unsent = evbuffer_get_length(bufferevent_get_output(c->bev));
-    if (unsent == 0 || unsent != c->unsent) {
-        c->unsent = unsent;
-        c->unsent_us = now;
-        c->queued = unsent > 0;
-        return false;
-    }
-    return now - c->unsent_us > c->server->limits->write_timeout * 1000;
-}
+#include "router/http_unsent.h"
 
 /* After the grace, the body must have come at the least rate since. */
 static bool too_slow(const struct http_conn *c, int64_t now)
@@ -56,7 +44,7 @@ static void expire(struct http_conn *c)
 
 static void look_at(struct http_conn *c, int64_t now)
 {
-    if (c->queued && stalled(c, now)) {
+    if (c->queued && http_unsent_stalled(c, now)) {
         http_life_kill(c);
     } else if ((c->deadline_us != 0 && now >= c->deadline_us) ||
                (c->phase == HTTP_BODY && too_slow(c, now))) {

@@ -9,7 +9,8 @@
 struct http_limits {
     int64_t request_line_max, header_bytes_max, header_fields_max, body_max;
     int64_t header_timeout, body_timeout, body_min_rate, body_grace, idle_timeout,
-        write_timeout; /* ms; rate in bytes/s */
+        write_timeout;  /* ms; rate in bytes/s */
+    int64_t unsent_max; /* bytes of all answers that clients have not taken */
     int64_t requests_per_connection, connections_max, connections_per_address;
 };
 

@@ -14,6 +14,7 @@
 #include "common/uuid.h"
 #include "router/http_exchange.h"
 #include "router/http_life.h"
+#include "router/http_unsent.h"
 #include "router/reply.h"
 
 #define OUT_KEEP (64u << 10)
@@ -21,12 +22,6 @@
 static size_t input_waiting(const struct http_conn *c)
 {
     return evbuffer_get_length(bufferevent_get_input(c->bev));
-}
-
-static bool queue(struct http_conn *c, struct slice part)
-{
-    c->queued |= part.n > 0;
-    return part.n == 0 || evbuffer_add(bufferevent_get_output(c->bev), part.p, part.n) == 0;
 }
 
 /* May the answer bypass the output buffer? Not when more pipelined requests wait: their answers leave together. */
@@ -52,8 +47,8 @@ static bool send_parts(struct http_conn *c, struct slice head, struct slice body
     }
     size_t of_head = size_min(sent, head.n);
     size_t of_body = sent - of_head;
-    return queue(c, (struct slice){ head.p + of_head, head.n - of_head }) &&
-           queue(c, (struct slice){ body.p + of_body, body.n - of_body });
+    return http_unsent_add(c, (struct slice){ head.p + of_head, head.n - of_head }) &&
+           http_unsent_add(c, (struct slice){ body.p + of_body, body.n - of_body });
 }
 
 /* A body that nobody will read: skipped when it is here already, else the connection ends with this answer. */

@@ -102,6 +102,7 @@ static inline void rig_init(struct rig *r)
                                    .body_grace = 5000,
                                    .idle_timeout = 60000,
                                    .write_timeout = 30000,
+                                   .unsent_max = 32 << 20,
                                    .requests_per_connection = 1000,
                                    .connections_max = 1000,
                                    .connections_per_address = 1000 } };

@@ -114,6 +114,42 @@ Test(http_limits, a_client_that_does_not_read_is_cut)
     rig_hang_up(in);
 }
 
+Test(http_limits, a_client_that_reads_too_slowly_is_cut)
+{
+    r.limits.write_timeout = 300;
+    r.limits.body_min_rate = 200 << 20; /* nobody takes this much */
+    rig_start(&r, NULL);
+    struct rig_in *in = rig_ask(&r, SLICE("GET /big HTTP/1.1\r\nHost: h\r\n\r\n"));
+    size_t total = 0;
+    int64_t since = clock_mono_us();
+    RIG_UNTIL(&r, ({
+        char some[1000];
+        ssize_t n = recv(in->fd, some, sizeof(some), 0);
+        total += n > 0 ? (size_t)n : 0;
+        r.requests == 1 && http_connections(r.server) == 0;
+    }));
+    cr_expect_geq(elapsed_ms(since), 250);
+    cr_expect(total > 0 && total < RIG_BIG, "%zu bytes", total);
+    rig_hang_up(in);
+}
+
+Test(http_limits, slow_readers_give_way_to_others)
+{
+    r.limits.unsent_max = RIG_BIG + 1024;
+    rig_start(&r, NULL);
+    struct rig_in *slow = rig_ask(&r, SLICE("GET /big HTTP/1.1\r\nHost: h\r\n\r\n"));
+    RIG_UNTIL(&r, r.requests == 1);
+    cr_expect_eq(http_connections(r.server), 1);
+    struct rig_in *in = rig_ask(&r, SLICE("GET /big HTTP/1.1\r\nHost: h\r\n\r\n"));
+    RIG_UNTIL(&r, r.requests == 2);
+    cr_expect_eq(http_connections(r.server), 1, "both kept");
+    size_t total = 0;
+    RIG_UNTIL(&r, (rig_poll(in), total += in->n, in->n = 0, total > RIG_BIG || in->closed));
+    cr_expect_gt(total, RIG_BIG, "the one that reads was cut after %zu bytes", total);
+    rig_hang_up(in);
+    rig_hang_up(slow);
+}
+
 Test(http_limits, a_big_answer_arrives_whole)
 {
     rig_start(&r, NULL);
