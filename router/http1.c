@@ -222,6 +222,9 @@ static enum err keep_field(struct http1_head *h, struct slice in, struct slice n
         return OK;
     }
     struct slice value = str_trim(raw);
+    if (id == H1_TRANSFER_ENCODING && memchr(raw.p, '\t', raw.n) != NULL) {
+        return E_BAD_REQUEST; /* a blank to some readers, part of the coding's name to others */
+    }
     if (h->fields[id].at != 0) {
         return known_fields[id].once ? E_BAD_REQUEST
                : id == H1_CONNECTION ? read_connection(h, value)

@@ -156,6 +156,8 @@ static const struct {
     CASE(POST "Transfer-Encoding: chunked, gzip\r\n\r\n", E_BAD_REQUEST),
     CASE(POST "Transfer-Encoding: chunked,\r\n\r\n", E_BAD_REQUEST),
     CASE(POST "Transfer-Encoding: , chunked\r\n\r\n", E_BAD_REQUEST),
+    CASE(POST "Transfer-Encoding: chunked\t\r\n\r\n", E_BAD_REQUEST),
+    CASE(POST "Transfer-Encoding:\tchunked\r\n\r\n", E_BAD_REQUEST),
     CASE(POST "Transfer-Encoding:\r\n\r\n", E_BAD_REQUEST),
     CASE(POST "Transfer-Encoding: \x0b"
               "chunked\r\n\r\n",

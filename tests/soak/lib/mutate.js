@@ -48,7 +48,7 @@ const words = [
     '0\r\n\r\n', '5\r\nhello\r\n', '0x5\r\nhello\r\n', '5 \r\nhello\r\n', '-1\r\n', '+5\r\n', '5;\r\n', '5;a\nb\r\n', 'ffffffffffffffff\r\n',
     '00000000000000005\r\n', '5\r\n', '0\r\n', '0\r\nX: y\r\n\r\n', 'HTTP/1.1', 'HTTP/1.0', 'HTTP/2.0', 'HTTP/0.9', 'http/1.1',
     'HTTP/1.1\r\n', ' HTTP/1.1', 'GET ', 'get ', 'POST ', 'BREW ', 'CONNECT ', 'PRI ', 'TRACE ', 'SOURCE ', '/', '//', '?', '#', '%00',
-    '*', 'http://', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc',
+    '*', 'http://', 'Transfer-Encoding: chunked\t\r\n', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc',
 ];
 
 // xorshift32: a request is named by its number and the run's seed alone.
