@@ -1,9 +1,14 @@
--- wrk script. BENCH_TOKENS: a file with one "TOKEN STAFF_ID" a line, one line per practice. BENCH_OP: read, agenda or book.
+-- wrk script. BENCH_TOKENS: a file with one "TOKEN STAFF_ID" a line, one line per practice, of which the first
+-- BENCH_PRACTICES are used. BENCH_OP: read, agenda or book.
 -- Every request goes to the next practice, so that neighbours in time are never neighbours in data.
 local op = os.getenv("BENCH_OP") or "read"
 local appointments = tonumber(os.getenv("BENCH_APPOINTMENTS") or "200")
+local most = tonumber(os.getenv("BENCH_PRACTICES") or "1000000")
 local practices, threads = {}, 0
 for line in io.lines(os.getenv("BENCH_TOKENS")) do
+  if #practices == most then
+    break
+  end
   local token, staff = line:match("^(%S+) (%S+)$")
   practices[#practices + 1] = { token = token, staff = staff }
 end
@@ -42,7 +47,8 @@ function make.book(practice)
   local body = string.format('{"client_id":"00000000-0000-7000-8000-2000000%05d","service_id":"00000000-0000-7000-8000-300000000001",'
     .. '"staff_id":"%s","starts_at":"%s"}', math.random(50), practice.staff, at)
   return wrk.format("POST", "/api/v1/appointments",
-    { Authorization = "Bearer " .. practice.token, ["Content-Type"] = "application/json" }, body)
+    { Authorization = "Bearer " .. practice.token, ["Content-Type"] = "application/json",
+      ["Idempotency-Key"] = string.format("bench-key-%d-%d", os.time(), math.random(2 ^ 53)) }, body)
 end
 
 function request()
