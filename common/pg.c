@@ -31,13 +31,14 @@ static void ignore_notice(void *arg, const PGresult *notice)
 PGconn *pg_open(const struct pg_target *t, int connect_s, int statement_ms, int lock_ms,
                 struct sbuf *why)
 {
-    char options[320];
+    char options[384];
     char seconds[16];
     snprintf(seconds, sizeof(seconds), "%d", connect_s);
     snprintf(options, sizeof(options),
              "-c TimeZone=UTC -c DateStyle=ISO,YMD -c search_path= -c client_min_messages=error"
-             " -c client_connection_check_interval=5s -c statement_timeout=%d -c lock_timeout=%d",
-             statement_ms, lock_ms);
+             " -c client_connection_check_interval=5s -c jit=off -c statement_timeout=%d"
+             " -c lock_timeout=%d -c plan_cache_mode=%s",
+             statement_ms, lock_ms, t->generic ? "force_generic_plan" : "auto");
     const char *const pairs[][2] = {
         { "host", t->host },
         { "port", t->port },

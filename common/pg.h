@@ -16,10 +16,11 @@ struct pg_target {
     char user[64];
     char password[128];
     char app[32]; /* application_name */
+    bool generic; /* statements are planned once, not anew for every value */
 };
 
 /* A session with TimeZone UTC, DateStyle ISO, search_path '', statement_timeout and lock_timeout in milliseconds
- * (0: none), client_min_messages error, client_connection_check_interval 5 s. connect_s bounds the connect.
+ * (0: none), client_min_messages error, no JIT, client_connection_check_interval 5 s. connect_s bounds the connect.
  * NULL with a sentence in why (never the password) on failure. The caller PQfinishes. */
 MUST_USE PGconn *pg_open(const struct pg_target *t, int connect_s, int statement_ms, int lock_ms,
                          struct sbuf *why);

@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/pg.h"
+#include "worker/db_memory.h"
 #include "worker/score.h"
 
 #define CONNECT_SECONDS 2
@@ -59,6 +60,8 @@ static enum err fill_target(const struct db *db, unsigned pool, struct pg_target
     snprintf(t->port, sizeof(t->port), "%.7s", s->db_port);
     snprintf(t->dbname, sizeof(t->dbname), "%.63s", s->db_name);
     snprintf(t->app, sizeof(t->app), "gremio %s", db->env->name);
+    t->generic =
+        true; /* a practice's first five requests would be planned five times: db_tenant.h */
     if (db->env->kind == KIND_AUTH) {
         snprintf(t->user, sizeof(t->user), "gremio_auth");
         snprintf(t->password, sizeof(t->password), "%s", db->env->secrets->auth_password);
@@ -162,6 +165,7 @@ static enum err open_conn(struct db *db, struct db_conn *c)
     c->doubt = NULL;
     c->grouped = false;
     c->tenants = c->stale_count = 0;
+    c->weighed = 0;
     c->first = c->next = 0;
     c->opened_us = clock_mono_us();
     db->live[db->live_count++] = c;
@@ -456,7 +460,17 @@ bool db_timed_out(const struct db_conn *c)
     return c->doubt == no_answer;
 }
 
-static const char *reason_to_close(const struct db *db, const struct db_conn *c, int64_t now)
+/* A backend grows with what it prepares and the tables behind that, so it is looked at after every few statements. */
+static bool is_too_big(const struct db *db, struct db_conn *c)
+{
+    if (c->cache.serial - c->weighed < DB_WEIGH_EVERY) {
+        return false;
+    }
+    c->weighed = c->cache.serial;
+    return db_memory(c->pg) > db->env->settings->connection_memory;
+}
+
+static const char *reason_to_close(const struct db *db, struct db_conn *c, int64_t now)
 {
     if (c->doubt) {
         return c->doubt;
@@ -467,6 +481,9 @@ static const char *reason_to_close(const struct db *db, const struct db_conn *c,
     }
     if (c->tenants >= (unsigned)db->env->settings->tenants_per_connection) {
         return "served_enough";
+    }
+    if (is_too_big(db, c)) {
+        return "memory";
     }
     return now - c->opened_us > db->env->settings->connection_lifetime * 1000 ? "old" : NULL;
 }

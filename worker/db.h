@@ -11,15 +11,17 @@
 #include "worker/slot_env.h"
 #include "worker/stmt.h"
 
-#define DB_STEPS_MAX 1024 /* answers one connection may owe us; a power of two */
-#define DB_STALE_MAX 128  /* evicted statements not yet deallocated */
-#define DB_LIVE_MAX  128  /* open connections of one slot; the least recently used one makes room */
+#define DB_STEPS_MAX   1024 /* answers one connection may owe us; a power of two */
+#define DB_STALE_MAX   128  /* evicted statements not yet deallocated */
+#define DB_WEIGH_EVERY 64   /* statements prepared between two looks at the backend's memory */
+#define DB_LIVE_MAX    128 /* open connections of one slot; the least recently used one makes room */
 
 /* One message that will be answered by one result. */
 enum db_step_kind {
     STEP_DEALLOCATE,
     STEP_PREPARE,
     STEP_BEGIN,
+    STEP_REPLAN,
     STEP_TENANT,
     STEP_STATEMENT,
     STEP_COMMIT,
@@ -41,6 +43,7 @@ struct db_conn {
     bool grouped;      /* explicit transactions were queued that share a Sync not yet confirmed */
     int64_t opened_us, used_us;
     unsigned tenants; /* set-tenant statements prepared: how many practices it has served */
+    uint32_t weighed; /* cache.serial when its backend's memory was last looked at */
     struct stmt_cache cache;
     uint32_t stale[DB_STALE_MAX]; /* serials to deallocate before the next unit */
     unsigned stale_count;

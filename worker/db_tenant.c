@@ -38,6 +38,13 @@ enum err db_tenant_send(struct db_conn *c, const struct tenant *t, bool read_onl
     return db_send(c, STEP_TENANT, code, &plan, values) ? OK : E_CLOSED;
 }
 
+bool db_tenant_send_replan(struct db_conn *c)
+{
+    static char text[] = "SELECT pg_catalog.set_config('plan_cache_mode', 'auto', true)";
+    static const struct stmt_plan plan = { .id = STMT_ID_REPLAN, .name = "replan", .text = text };
+    return db_send(c, STEP_REPLAN, 0, &plan, NULL);
+}
+
 bool db_tenant_ok(const PGresult *result, const struct tenant *t)
 {
     char schema[TENANT_NAME_MAX];

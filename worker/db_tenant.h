@@ -10,6 +10,11 @@
  * role with its schema as path, read-only when asked. E_INTERNAL on a code that is none, E_CLOSED when c is lost. */
 MUST_USE enum err db_tenant_send(struct db_conn *c, const struct tenant *t, bool read_only);
 
+/* Queues, before the switch, that the transaction's statements may be planned for their values: a list leaves out what it
+ * was not asked for. The sessions' default is one plan for all values, so that a practice's first requests are not
+ * planned five times over. */
+MUST_USE bool db_tenant_send_replan(struct db_conn *c);
+
 /* Whether the switch happened: exactly one row, and the role that came back is the tenant's. */
 bool db_tenant_ok(const PGresult *result, const struct tenant *t);
 

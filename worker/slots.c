@@ -2,6 +2,7 @@
 /* One row per kind. Only auth slots keep the sealing key and gremio_auth's password; they in turn lose the pool key. */
 #include "worker/slots.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +13,19 @@
 
 #define SILENCE_MS 10000 /* beyond the longest wait */
 #define HASHING_MS 60000 /* argon2id at its most expensive, on a busy machine */
+enum { API_SLOTS_LEAST = 2, API_SLOTS_MOST = 64 };
 
 static int64_t count_api(const struct worker_settings *s)
 {
-    return s->api_slots;
+    cpu_set_t cores;
+    if (s->api_slots) {
+        return s->api_slots;
+    }
+    if (sched_getaffinity(0, sizeof(cores), &cores) != 0) {
+        return API_SLOTS_LEAST;
+    }
+    int n = CPU_COUNT(&cores);
+    return n < API_SLOTS_LEAST ? API_SLOTS_LEAST : n > API_SLOTS_MOST ? API_SLOTS_MOST : n;
 }
 
 static int64_t count_slow(const struct worker_settings *s)

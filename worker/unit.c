@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/pg.h"
 #include "worker/db_tenant.h"
+#include "worker/routes.h"
 
 void unit_init(struct unit *u, struct db *db, struct call *call)
 {
@@ -158,6 +159,18 @@ static void on_bracket(struct unit *u, const struct db_step *step, const PGresul
     }
 }
 
+/* Its failure leaves the default, but an error has ended the transaction. */
+static void on_replan(struct unit *u, const PGresult *r)
+{
+    ExecStatusType status = PQresultStatus(r);
+    if (status == PGRES_FATAL_ERROR) {
+        take_error(u, r);
+    }
+    if (status != PGRES_TUPLES_OK && status != PGRES_PIPELINE_ABORTED) {
+        db_doubt(u->conn, "replan_failed");
+    }
+}
+
 static void on_other(struct unit *u, const struct db_step *step, const PGresult *r)
 {
     ExecStatusType status = PQresultStatus(r);
@@ -187,6 +200,9 @@ static enum db_step_kind take_step(struct unit *u, PGresult **rows)
         return step.kind;
     case STEP_TENANT:
         on_switch(u, r);
+        break;
+    case STEP_REPLAN:
+        on_replan(u, r);
         break;
     case STEP_PREPARE:
         on_prepared(u, &step, r);
@@ -227,6 +243,9 @@ static enum err unit_open(struct unit *u)
     }
     if (u->db->env->kind == KIND_AUTH) {
         return OK; /* gremio_auth's own tables, no practice */
+    }
+    if (u->call->plan && u->call->plan->paged && !db_tenant_send_replan(u->conn)) {
+        return unit_fail(u, E_DB_UNAVAILABLE);
     }
     e = u->call->req->has_tenant ? db_tenant_send(u->conn, t, is_safe(u)) : E_INTERNAL;
     return e == OK ? OK : unit_fail(u, e == E_CLOSED ? E_DB_UNAVAILABLE : e);
