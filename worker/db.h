@@ -11,10 +11,10 @@
 #include "worker/slot_env.h"
 #include "worker/stmt.h"
 
-#define DB_STEPS_MAX 1024  /* answers one connection may owe us; a power of two */
-#define DB_STALE_MAX 256   /* evicted statements not yet deallocated */
-#define DB_WEIGH_EVERY \64 /* statements prepared between two looks at the backend's memory */
-#define DB_LIVE_MAX 128 /* open connections of one slot; the least recently used one makes room */
+#define DB_STEPS_MAX   1024 /* answers one connection may owe us; a power of two */
+#define DB_STALE_MAX   256  /* evicted statements not yet deallocated */
+#define DB_WEIGH_EVERY 16   /* statements prepared between two looks at the backend's memory */
+#define DB_LIVE_MAX    128 /* open connections of one slot; the least recently used one makes room */
 
 /* One message that will be answered by one result. */
 enum db_step_kind {

@@ -194,6 +194,5 @@ enum err exact_store(struct call *c)
     const char *values[] = {
         actor, key, status, c->reply.content == CONTENT_JSON ? "json" : "none", etag, location, body
     };
-    PGresult *rows;
-    return unit_ask(c->unit, &key_store, values, &rows);
+    return unit_tell(c->unit, &key_store, values); /* travels with the end of the transaction */
 }

@@ -45,7 +45,7 @@ const struct conf_row settings_rows[] = {
     FIXED(auth_slots, 0, 64, "1", "processes for logins: as many argon2id at once"),
     FIXED(jobs_slots, 0, 64, "0", "processes for background work"),
     NUMBER(batch_max, CONF_INT, 1, 64, "16", "requests sent to the database at once by one slot"),
-    NUMBER(statements_max, CONF_INT, 16, 100000, "10000", "prepared statements of one connection"),
+    NUMBER(statements_max, CONF_INT, 16, 100000, "5000", "prepared statements of one connection"),
     NUMBER(connection_memory, CONF_SIZE, MB, 65536 * MB, "512m",
            "a backend's own memory beyond which its connection is replaced, where it can be seen"),
     NUMBER(tenants_per_connection, CONF_INT, 1, 100000, "2000",

@@ -403,9 +403,16 @@ enum err unit_query(struct unit *u, const struct stmt_plan *plan, PGresult **row
 
 enum err unit_post(struct unit *u, const struct stmt_plan *plan)
 {
+    const char *values[STMT_PARAMS_MAX];
+    stmt_bind(plan, u->call, values);
+    return unit_tell(u, plan, values);
+}
+
+enum err unit_tell(struct unit *u, const struct stmt_plan *plan, const char *const *values)
+{
     TRY(u->err);
     TRY(unit_open(u));
-    TRY(send_statement(u, plan));
+    TRY(send_values(u, plan, values));
     if (db_owed(u->conn) > DB_STEPS_MAX / 2) { /* a handler that posts without end */
         if (!db_send_flush(u->conn)) {
             return unit_fail(u, E_DB_UNAVAILABLE);

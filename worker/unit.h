@@ -46,6 +46,9 @@ MUST_USE enum err unit_ask(struct unit *u, const struct stmt_plan *plan, const c
                            PGresult **rows);
 /* Interactive: queues plan; its error shows at the next unit_query or at commit. */
 MUST_USE enum err unit_post(struct unit *u, const struct stmt_plan *plan);
+/* The same with the values given. */
+MUST_USE enum err unit_tell(struct unit *u, const struct stmt_plan *plan,
+                            const char *const *values);
 /* Ends the transaction. OK: what was done is kept. E_OUTCOME_UNKNOWN: the connection broke while committing. */
 MUST_USE enum err unit_commit(struct unit *u);
 /* Undoes everything. Fine on a unit without statements. */
