@@ -147,6 +147,11 @@ Test(limits, method_405_names_what_is_allowed)
     allow = answer_header(r, "allow");
     cr_expect(allow && strstr(allow, "GET") && strstr(allow, "POST"), "Allow: %s",
               allow ? allow : "(absent)");
+    r = api_send(&a, "DELETE", "/api/v1/auth/login", NULL, NULL);
+    allow = answer_header(r, "allow");
+    cr_expect_str_eq(allow ? allow : "(absent)", "POST, OPTIONS");
+    expect_problem("method", SLICE("DELETE /api/v1/auth/login HTTP/1.1\r\nHost: x\r\n\r\n"), 405,
+                   "method_not_allowed");
     api_close(&a);
     api_release();
 }
@@ -279,6 +284,15 @@ static pid_t own_router(const char *const *overrides)
     return pid;
 }
 
+static void expect_timeout_problem(const struct http_response *r)
+{
+    const char *type = r->status ? http_response_header(r, "content-type") : NULL;
+    cr_expect(type && strcmp(type, "application/problem+json") == 0, "type %s", type ? type : "");
+    cr_expect(r->body && strstr(r->body, "\"code\":\"request_timeout\"") &&
+                  strstr(r->body, "\"request_id\":\""),
+              "%s", r->body ? r->body : "");
+}
+
 /* A byte now and then does not help: the deadline is for the whole head. */
 Test(limits, header_deadline_408)
 {
@@ -297,6 +311,7 @@ Test(limits, header_deadline_408)
     }
     int64_t took = wait_now_ms() - begin;
     cr_expect(answered && r.status == 408, "answer %d", r.status);
+    expect_timeout_problem(&r);
     cr_expect(took >= 600 && took < 5000, "after %lld ms", (long long)took);
     c.timeout_ms = HTTP_CLIENT_TIMEOUT_MS;
     cr_expect(http_client_at_end(&c));
@@ -320,6 +335,7 @@ Test(limits, slow_body_408)
         answered = http_client_read(&c, false, &r);
     }
     cr_expect(answered && r.status == 408, "answer %d", r.status);
+    expect_timeout_problem(&r);
     http_response_free(&r);
     http_client_close(&c);
     cr_expect_eq(stack_stop(pid, SIGTERM), 0);
