@@ -7,6 +7,8 @@
 
 #include "common/str.h"
 
+#define PG_OLDEST 150011 /* as PQlibVersion says 15.11 */
+
 /* Text of libpq as one line. */
 static void add_message(struct sbuf *why, const char *message)
 {
@@ -146,4 +148,14 @@ enum err pg_err(const char *sqlstate, const char *constraint)
         }
     }
     return E_INTERNAL;
+}
+
+enum err pg_floor(int version, struct sbuf *why)
+{
+    if (version >= PG_OLDEST) {
+        return OK;
+    }
+    sbuf_fmt(why, "libpq %d.%d has known holes: 15.11 or later is needed (apt-get install libpq5)",
+             version / 10000, version % 10000);
+    return E_CONFIG;
 }

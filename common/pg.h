@@ -39,4 +39,7 @@ MUST_USE enum err pg_do(PGconn *c, const char *sql, int n, const char *const *va
  * 53100 -> E_STORAGE_FULL; 57P0x, 08xxx, other 53xxx -> E_DB_UNAVAILABLE; else E_INTERNAL. */
 enum err pg_err(const char *sqlstate, const char *constraint);
 
+/* At start: refuses a libpq without the fixes of 15.11 (version as PQlibVersion says it). E_CONFIG with one sentence. */
+MUST_USE enum err pg_floor(int version, struct sbuf *why);
+
 #endif

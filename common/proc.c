@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -78,6 +79,14 @@ void proc_harden(void)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+void proc_no_dump(const void *p, size_t n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = (uintptr_t)p & ~(page - 1);
+    uintptr_t end = ((uintptr_t)p + n + page - 1) & ~(page - 1);
+    madvise((void *)begin, end - begin, MADV_DONTDUMP);
 }
 
 /* ---- listening sockets ---- */

@@ -30,6 +30,9 @@ void proc_child_enter(pid_t parent, int signo);
 /* No core dumps, no new privileges, RLIMIT_NOFILE raised to its hard limit. */
 void proc_harden(void);
 
+/* Keeps what lies there, and what shares its pages, out of every core dump: for secrets that live long. */
+void proc_no_dump(const void *p, size_t n);
+
 /* Listening sockets are CLOEXEC and non-blocking. A Unix stream socket at path (mode 0600), replacing a stale one but
  * never one that a running program listens on; -1 with why. */
 int proc_listen_unix(const char *path, struct sbuf *why);

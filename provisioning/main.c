@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/pg.h"
 #include "common/proc.h"
 #include "common/secret.h"
 #include "provisioning/command.h"
@@ -63,6 +64,9 @@ static int with_settings(int argc, char **argv, const struct conf_args *args, st
 {
     static struct settings settings;
     const struct conf_source source = { .file = args->file, .overrides = args->overrides };
+    if (pg_floor(PQlibVersion(), &call->why) != OK) {
+        return output_failed(&call->out, E_CONFIG, &call->why);
+    }
     if (conf_load(settings_rows, &source, &settings, sizeof(settings), &call->why) != OK) {
         return output_failed(&call->out, E_CONFIG, &call->why);
     }

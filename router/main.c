@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/pg.h"
 #include "common/proc.h"
 #include "common/secret.h"
 #include "common/upgrade.h"
+#include "router/loop.h"
 #include "router/master.h"
 #include "router/probe.h"
 
@@ -91,6 +93,7 @@ static int run(const struct conf_args *args, struct sbuf *why)
 {
     static struct settings settings;
     struct conf_source source = { .file = args->file, .overrides = args->overrides };
+    proc_no_dump(&settings, sizeof(settings));
     if (settings_load(&source, &settings, why) != OK) {
         return fail(PROCESS_CONFIG, why);
     }
@@ -116,6 +119,9 @@ static int start(int argc, char **argv, struct sbuf *why)
     if (secret_init() != OK) {
         sbuf_text(why, "libsodium cannot start");
         return fail(PROCESS_START, why);
+    }
+    if (loop_floor(why) != OK || pg_floor(PQlibVersion(), why) != OK) {
+        return fail(PROCESS_CONFIG, why);
     }
     if (probe) {
         return run_probe(probe, why);

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/proc.h"
+#include "common/sandbox.h"
 #include "router/directory_sync.h"
 #include "router/exporter.h"
 #include "router/flow.h"
@@ -357,10 +359,12 @@ static enum err boot_servers(struct process *p, const struct process_start *star
 
 static enum err boot(struct process *p, const struct process_start *start)
 {
+    enum sandbox_mode mode;
     TRY(boot_loop(p));
     TRY(boot_tables(p));
     TRY(boot_peers(p));
-    return boot_servers(p, start);
+    TRY(boot_servers(p, start));
+    return sandbox_mode_parse(p->settings.sandbox, &mode) ? sandbox_enter(mode) : E_CONFIG;
 }
 
 static void event_drop(struct event *e)
@@ -402,6 +406,7 @@ int process_run(const struct process_start *start)
     if (!p) {
         return PROCESS_START;
     }
+    proc_no_dump(p, sizeof(*p));
     p->settings = *start->settings;
     p->source = start->source;
     p->share = start->share;

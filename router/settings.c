@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/sandbox.h"
+
 #define AT(field)    offsetof(struct settings, field)
 #define LIMIT(field) offsetof(struct settings, limits.field)
 #define SECOND       INT64_C(1000)
@@ -299,6 +301,11 @@ const struct conf_row settings_rows[] = {
       .max = 1000000,
       .fallback = "10000",
       .doc = "verified tokens remembered" },
+    { .name = "sandbox",
+      .type = CONF_TEXT,
+      .offset = AT(sandbox),
+      .fallback = "off",
+      .doc = SANDBOX_DOC },
     { 0 },
 };
 
@@ -349,6 +356,7 @@ static enum err absolute_host(struct settings *s, struct sbuf *why)
 /* What needs more than one row, and the password. */
 static enum err check(struct settings *s, struct sbuf *why)
 {
+    enum sandbox_mode mode;
     TRY(check_level(s, why));
     if ((s->tls_certificate[0] == '\0') != (s->tls_key[0] == '\0')) {
         sbuf_text(why, "tls_certificate and tls_key must be given together");
@@ -360,6 +368,10 @@ static enum err check(struct settings *s, struct sbuf *why)
     }
     if (s->slots_dir[0] == '\0' || strlen(s->slots_dir) > 80) {
         sbuf_text(why, "slots_dir must be a path of at most 80 bytes");
+        return E_CONFIG;
+    }
+    if (!sandbox_mode_parse(s->sandbox, &mode)) {
+        sbuf_text(why, "sandbox must be on, strict or off");
         return E_CONFIG;
     }
     TRY(absolute_host(s, why));

@@ -34,6 +34,7 @@ struct settings {
     int64_t slow_timeout;                /* ms */
     int64_t drain_timeout;               /* ms */
     int64_t token_cache;                 /* tokens */
+    char sandbox[CONF_TEXT_MAX];         /* off, on, strict */
 
     char db_password[128]; /* read from db_password_file by settings_check, never a row */
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/pg.h"
 #include "common/proc.h"
 #include "common/upgrade.h"
 #include "worker/supervisor.h"
@@ -47,6 +48,7 @@ static void print_settings(void)
 
 static enum err load(const struct conf_source *source, struct sbuf *why)
 {
+    TRY(pg_floor(PQlibVersion(), why));
     TRY(conf_load(settings_rows, source, &settings, sizeof(settings), why));
     TRY(settings_check(&settings, why));
     TRY(routes_compile(route_tables, &routes, why));
@@ -63,6 +65,7 @@ static int start(const struct conf_args *args, struct sbuf *why)
         print_settings();
         return 0;
     }
+    proc_no_dump(&secrets, sizeof(secrets));
     if (settings_secrets(&settings, &secrets, why) != OK) {
         return say(why);
     }
@@ -72,7 +75,6 @@ static int start(const struct conf_args *args, struct sbuf *why)
     if (args->check_upgrade) {
         return supervisor_check_upgrade(&with, why) == OK ? 0 : say(why);
     }
-    proc_harden();
     log_init("worker", settings_log_level(&settings), STDERR_FILENO);
     int status = supervisor_run(&with);
     explicit_bzero(&secrets, sizeof(secrets));
@@ -98,6 +100,7 @@ int main(int argc, char **argv)
     } else {
         proc_title_init(argc, argv);
         upgrade_init(argv);
+        proc_harden();
         status = start(&args, &why);
     }
     sbuf_fini(&why);

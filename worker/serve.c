@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/sandbox.h"
 #include "worker/answer.h"
 #include "worker/channel.h"
 #include "worker/gate.h"
@@ -395,6 +396,13 @@ static void serve_fini(struct serve *s)
     db_fini(&s->db);
 }
 
+/* Everything that a start needs and the rest of its life does not is done. */
+static enum err enter_sandbox(const struct slot_env *env)
+{
+    enum sandbox_mode mode;
+    return sandbox_mode_parse(env->settings->sandbox, &mode) ? sandbox_enter(mode) : E_CONFIG;
+}
+
 int serve_run(const struct slot_env *env, int listen_fd, int signal_fd, struct score *score)
 {
     static struct serve s; /* too big for the stack; one slot per process */
@@ -404,6 +412,9 @@ int serve_run(const struct slot_env *env, int listen_fd, int signal_fd, struct s
     s.signal_fd = signal_fd;
     s.score = score;
     enum err e = serve_init(&s);
+    if (e == OK) {
+        e = enter_sandbox(env);
+    }
     if (e == OK) {
         score_own(score);
         score_beat();

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "common/sandbox.h"
 #include "common/str.h"
 
 #define AT(field) offsetof(struct worker_settings, field)
@@ -37,6 +38,8 @@ const struct conf_row settings_rows[] = {
     { .name = "db_name", .env = "DB_NAME", .type = CONF_TEXT, .offset = AT(db_name),
       .fallback = "gremio", .doc = "database" },
     TEXT(slots_dir, "var/run/slots", "folder of the slots' sockets"),
+    { .name = "slots_shared", .type = CONF_BOOL, .offset = AT(slots_shared), .fallback = "no",
+      .doc = "whether other users of the worker's group, such as the router, may connect to them" },
     TEXT(pool_key_file, "var/secrets/pool.key", "file with the key of the pool logins' passwords"),
     TEXT(auth_password_file, "var/secrets/auth.password", "file with the password of gremio_auth"),
     TEXT(sealing_key_file, "var/secrets/sealing.key", "file with the key that seals signing keys"),
@@ -64,6 +67,7 @@ const struct conf_row settings_rows[] = {
            "time in which the refresh token before is still taken"),
     NUMBER(password_memory, CONF_SIZE, 8 * MB, 1024 * MB, "46m", "memory of argon2id"),
     NUMBER(password_ops, CONF_INT, 1, 16, "1", "passes of argon2id"),
+    TEXT(sandbox, "off", SANDBOX_DOC),
     { 0 },
 };
 /* clang-format on */
@@ -87,10 +91,13 @@ enum err settings_check(const struct worker_settings *s, struct sbuf *why)
         known |= strcmp(levels[i], s->log_level) == 0;
     }
     int64_t port;
+    enum sandbox_mode mode;
     if (!known) {
         sbuf_text(why, "log_level must be debug, info, warn or error");
     } else if (s->slots_dir[0] == '\0' || strlen(s->slots_dir) > 80) {
         sbuf_text(why, "slots_dir must be a path of at most 80 bytes");
+    } else if (!sandbox_mode_parse(s->sandbox, &mode)) {
+        sbuf_text(why, "sandbox must be on, strict or off");
     } else if (str_int(slice_of(s->db_port), 1, 65535, &port) != OK) {
         sbuf_text(why, "db_port must be a number from 1 to 65535");
     } else if (strlen(s->db_name) == 0 || strlen(s->db_name) > 63) {

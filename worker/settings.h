@@ -14,6 +14,7 @@ struct worker_settings {
     char db_port[CONF_TEXT_MAX];
     char db_name[CONF_TEXT_MAX];
     char slots_dir[CONF_TEXT_MAX];
+    bool slots_shared; /* the router is another user of the worker's group */
     char pool_key_file[CONF_TEXT_MAX];
     char auth_password_file[CONF_TEXT_MAX];
     char sealing_key_file[CONF_TEXT_MAX];
@@ -35,6 +36,7 @@ struct worker_settings {
     int64_t refresh_grace;   /* ms */
     int64_t password_memory; /* bytes of argon2id */
     int64_t password_ops;
+    char sandbox[CONF_TEXT_MAX]; /* off, on, strict */
 };
 
 /* What the secret files held. A slot wipes what its kind has no use for right after the fork. */

@@ -75,6 +75,16 @@ static enum err make_folder(const char *path, struct sbuf *why)
     return E_IO;
 }
 
+/* For the group, and nobody else. */
+static bool is_shared(const char *path, mode_t mode, struct sbuf *why)
+{
+    if (chmod(path, mode) == 0) {
+        return true;
+    }
+    sbuf_fmt(why, "%s: %s", path, strerror(errno));
+    return false;
+}
+
 /* One supervisor per folder; the lock goes with the process, however it ends. */
 static enum err take_lock(struct supervisor *s, struct sbuf *why)
 {
@@ -82,6 +92,9 @@ static enum err take_lock(struct supervisor *s, struct sbuf *why)
     char path[128];
     snprintf(path, sizeof(path), "%.100s/worker.lock", dir);
     TRY(make_folder(dir, why));
+    if (s->start->settings->slots_shared && !is_shared(dir, 0750, why)) {
+        return E_IO;
+    }
     s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (s->lock_fd < 0) {
         sbuf_fmt(why, "%s: %s", path, strerror(errno));
@@ -147,7 +160,11 @@ static enum err add_slot(struct supervisor *s, enum slot_kind kind, unsigned ord
         return inherit_slot(slot, l, why);
     }
     slot->listen_fd = proc_listen_unix(slot->path, why);
-    return slot->listen_fd < 0 ? E_IO : OK;
+    if (slot->listen_fd < 0 ||
+        (s->start->settings->slots_shared && !is_shared(slot->path, 0660, why))) {
+        return E_IO;
+    }
+    return OK;
 }
 
 static enum err add_slots(struct supervisor *s, struct upgrade_list *l, struct sbuf *why)

@@ -15,6 +15,7 @@ libjwt-dev lib libjwt
 libjson-c-dev lib json-c
 libssl-dev lib openssl
 libsodium-dev lib libsodium
+libseccomp-dev lib libseccomp
 curl cmd curl
 ca-certificates file /etc/ssl/certs/ca-certificates.crt'
 packages_test='

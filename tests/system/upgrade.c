@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/support/api.h"
@@ -17,16 +18,23 @@
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
 
-TestSuite(upgrade, .timeout = 240);
+TestSuite(upgrade, .timeout = 1200);
 
-#define UPGRADES 3
-#define CLIENTS  6
+#define UPGRADES     3  /* of each program; SOAK_UPGRADES says otherwise */
+#define UPGRADES_MAX 35 /* the version's last character tells them apart */
+#define CLIENTS      6
 
 /* ---- releases ---- */
 
 static const char *bin(void)
 {
     return api_text("%s/releases-%d", stack_env("GREMIO_STATE"), (int)getpid());
+}
+
+/* 0 to 9, then a to z. */
+static char mark(int digit)
+{
+    return (char)(digit < 10 ? '0' + digit : 'a' + digit - 10);
 }
 
 /* The program as the build made it, with the last digit of its version replaced; digit 0 is the build itself. */
@@ -43,7 +51,7 @@ static void install(const char *program, int digit)
     fclose(in);
     for (char *at = bytes; (at = memmem(at, size - (size_t)(at - bytes), from, sizeof from));) {
         at += sizeof from - 2;
-        *at = (char)('0' + digit);
+        *at = mark(digit);
     }
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
     cr_assert(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
@@ -89,8 +97,8 @@ static void wait_for_line(const char *log, const char *text)
 
 static char *upgraded_line(pid_t pid, int digit)
 {
-    return api_text("\"event\":\"upgraded\",\"pid\":%d,\"version\":\"%.*s%d\"", (int)pid,
-                    (int)sizeof(GREMIO_VERSION) - 2, GREMIO_VERSION, digit);
+    return api_text("\"event\":\"upgraded\",\"pid\":%d,\"version\":\"%.*s%c\"", (int)pid,
+                    (int)sizeof(GREMIO_VERSION) - 2, GREMIO_VERSION, mark(digit));
 }
 
 static void upgrade(const char *program, pid_t pid, const char *log, int digit)
@@ -99,7 +107,7 @@ static void upgrade(const char *program, pid_t pid, const char *log, int digit)
     int64_t begin = wait_now_ms();
     kill(pid, SIGUSR2);
     wait_for_line(log, upgraded_line(pid, digit));
-    printf("%s upgraded in %lld ms\n", program, (long long)(wait_now_ms() - begin));
+    fprintf(stderr, "%s upgraded in %lld ms\n", program, (long long)(wait_now_ms() - begin));
 }
 
 /* ---- clients ---- */
@@ -109,7 +117,8 @@ enum habit { KEEPS, COMES_ANEW, WRITES };
 struct client {
     enum habit habit;
     const char *token;
-    char name[40]; /* of what it creates */
+    char key[40];                         /* with the number of the request: its Idempotency-Key */
+    const char *person, *service, *staff; /* of what it books */
     atomic_uint done;
     unsigned failed;
     char failure[200]; /* the first one */
@@ -127,7 +136,10 @@ static void fail(struct client *c, const char *what, int status, const char *bod
 
 static void write_request(const struct client *c, char out[6000])
 {
-    char body[200];
+    char body[400], day[16];
+    unsigned n = c->done;
+    time_t at = time(NULL) + (time_t)(2 + n / 40) * 86400;
+    struct tm tm;
     if (c->habit != WRITES) {
         snprintf(out, 6000,
                  "GET /api/v1/clients?limit=1 HTTP/1.1\r\nHost: x\r\n"
@@ -135,13 +147,17 @@ static void write_request(const struct client *c, char out[6000])
                  c->token);
         return;
     }
-    int n = snprintf(body, sizeof body, "{\"given_name\":\"%s\",\"family_name\":\"n%u\"}", c->name,
-                     c->done);
+    gmtime_r(&at, &tm);
+    strftime(day, sizeof day, "%Y-%m-%d", &tm);
+    int len = snprintf(body, sizeof body,
+                       "{\"client_id\":\"%s\",\"service_id\":\"%s\",\"staff_id\":\"%s\","
+                       "\"starts_at\":\"%sT%02u:%02u:00Z\"}",
+                       c->person, c->service, c->staff, day, n % 40 / 2, n % 2 * 30);
     snprintf(out, 6000,
-             "POST /api/v1/clients HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+             "POST /api/v1/appointments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
              "Idempotency-Key: %s-%u\r\nContent-Type: application/json\r\n"
              "Content-Length: %d\r\n\r\n%s",
-             c->token, c->name, c->done, n, body);
+             c->token, c->key, n, len, body);
 }
 
 /* One request, sent once: what a client would have to repeat counts as failed. */
@@ -181,13 +197,18 @@ static void *run_client(void *arg)
     return NULL;
 }
 
-static void start_clients(struct client *clients, const char *token)
+static void start_clients(struct client *clients, struct api *a)
 {
+    const char *service = api_new_service(a, api_unique("Half an hour"), 30);
     for (size_t i = 0; i < CLIENTS; i++) {
-        clients[i].habit = (enum habit)(i % 3);
-        clients[i].token = token;
-        snprintf(clients[i].name, sizeof clients[i].name, "Upgrade%d-%zu", (int)getpid(), i);
-        cr_assert_eq(pthread_create(&clients[i].thread, NULL, run_client, &clients[i]), 0);
+        struct client *c = &clients[i];
+        c->habit = (enum habit)(i % 3);
+        c->token = a->token;
+        c->service = service;
+        c->person = api_new_client(a, "Ana");
+        c->staff = api_new_staff(a, api_unique("Upgrade"));
+        snprintf(c->key, sizeof c->key, "upgrade-%d-%zu", (int)getpid(), i);
+        cr_assert_eq(pthread_create(&c->thread, NULL, run_client, c), 0);
     }
 }
 
@@ -217,11 +238,12 @@ static void see_progress(struct client *clients)
     cr_assert(wait_until(all_went_on, &p, WAIT_LONG_MS), "a client got no answers");
 }
 
-static void judge_clients(struct client *clients)
+static void judge_clients(struct client *clients, int upgrades)
 {
     PGconn *db = db_super();
     char *code = db_code(db, "practice-a");
-    unsigned done = 0;
+    char *sql = api_text("SELECT count(*) FROM t_%s.appointment WHERE client_id::text = $1", code);
+    unsigned done = 0, booked = 0;
     enough = true;
     for (size_t i = 0; i < CLIENTS; i++) {
         struct client *c = &clients[i];
@@ -230,13 +252,14 @@ static void judge_clients(struct client *clients)
         cr_expect_eq(c->failed, 0, "client %zu: %u of %u failed, first %s", i, c->failed, c->done,
                      c->failure);
         if (c->habit == WRITES) {
-            long rows = db_number(
-                db, api_text("SELECT count(*) FROM t_%s.client WHERE given_name = $1", code),
-                c->name, NULL);
+            long rows = db_number(db, sql, c->person, NULL);
             cr_expect_eq(rows, (long)c->done, "%u acknowledged, %ld rows", c->done, rows);
+            booked += c->done;
         }
     }
-    printf("%u requests, %d upgrades of each program\n", done, UPGRADES);
+    printf("upgrade: %d of router and worker each, %u requests, 0 failed, 0 cut off; %u bookings, "
+           "each once\n",
+           upgrades, done, booked);
     free(code);
     PQfinish(db);
 }
@@ -255,15 +278,18 @@ Test(upgrade, nobody_notices)
                                       (const char *const[]){ slots, "processes=2", NULL }, &port);
     stack_use_port(port);
     char *log = api_text("router-%d.log", port);
-    start_clients(clients, a.token);
-    for (int i = 1; i <= UPGRADES; i++) {
+    const char *soak = getenv("SOAK_UPGRADES");
+    int upgrades = soak ? (int)strtol(soak, NULL, 10) : UPGRADES;
+    cr_assert_leq(upgrades, UPGRADES_MAX);
+    start_clients(clients, &a);
+    for (int i = 1; i <= upgrades; i++) {
         see_progress(clients);
         upgrade("gremio-router", router, log, i);
         see_progress(clients);
         upgrade("gremio-worker", worker, "worker-again.log", i);
     }
     see_progress(clients);
-    judge_clients(clients);
+    judge_clients(clients, upgrades);
     cr_expect_eq(stack_stop(router, SIGTERM), 0);
     cr_expect_eq(stack_stop(worker, SIGTERM), 0);
     cr_expect_not(stack_log_has("worker-again.log", "slot_died"));

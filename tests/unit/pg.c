@@ -53,3 +53,16 @@ Test(pg, open_says_why_and_never_the_password)
     cr_expect_null(strstr(why.data, "geheim"));
     sbuf_fini(&why);
 }
+
+Test(pg, a_libpq_with_known_holes_is_refused)
+{
+    struct sbuf why;
+    sbuf_init(&why);
+    cr_assert_eq(pg_floor(PQlibVersion(), &why), OK);
+    cr_assert_eq(pg_floor(150011, &why), OK);
+    cr_assert_eq(pg_floor(160000, &why), OK);
+    cr_assert_eq(why.len, 0);
+    cr_assert_eq(pg_floor(150010, &why), E_CONFIG);
+    cr_assert(why.len > 12 && memcmp(why.data, "libpq 15.10 ", 12) == 0);
+    sbuf_fini(&why);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* The filter in a child: what it must not do kills it or fails, what it must do works. */
+#include "common/sandbox.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netpacket/packet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FILTERED false /* a sanitizer's runtime needs more than we do */
+#else
+#define FILTERED true
+#endif
+
+/* Each returns 0 when it worked, else errno. */
+static int run_program(void)
+{
+    execl("/bin/true", "true", (char *)NULL);
+    return errno;
+}
+
+static int make_process(void)
+{
+    return fork() < 0 ? errno : 0;
+}
+
+static int trace(void)
+{
+    return ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 ? errno : 0;
+}
+
+static int write_file(void)
+{
+    return open("/dev/null", O_WRONLY | O_CLOEXEC) < 0 ? errno : 0;
+}
+
+static int remove_file(void)
+{
+    return unlink("/nowhere/at/all") < 0 ? errno : 0;
+}
+
+static int kill_other(void)
+{
+    return kill(getppid(), 0) < 0 ? errno : 0;
+}
+
+static int open_packets(void)
+{
+    return socket(AF_PACKET, SOCK_RAW, 0) < 0 ? errno : 0;
+}
+
+static int do_daily_work(void)
+{
+    char byte[64];
+    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    int tcp = socket(AF_INET, SOCK_STREAM, 0);
+    void *p = malloc(8u << 20);
+    bool fine = fd >= 0 && read(fd, byte, sizeof byte) > 0 && tcp >= 0 && p && close(tcp) == 0;
+    free(p);
+    return fine ? 0 : EIO;
+}
+
+/* The child's wait status after doing it inside the filter. */
+static int inside(enum sandbox_mode mode, int (*what)(void))
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (sandbox_enter(mode) != OK) {
+            _exit(200);
+        }
+        _exit(what());
+    }
+    int status;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static int (*const forbidden[])(void) = { run_program, make_process, trace,       write_file,
+                                          remove_file, kill_other,   open_packets };
+
+Test(sandbox, strict_kills)
+{
+    for (size_t i = 0; FILTERED && i < ARRAY_LEN(forbidden); i++) {
+        int status = inside(SANDBOX_STRICT, forbidden[i]);
+        cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "%zu: status %x", i,
+                  (unsigned)status);
+    }
+    cr_expect_eq(inside(SANDBOX_STRICT, do_daily_work), 0);
+}
+
+Test(sandbox, on_refuses)
+{
+    for (size_t i = 0; FILTERED && i < ARRAY_LEN(forbidden); i++) {
+        int status = inside(SANDBOX_ON, forbidden[i]);
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == ENOSYS, "%zu: status %x", i,
+                  (unsigned)status);
+    }
+    cr_expect_eq(inside(SANDBOX_ON, do_daily_work), 0);
+}
+
+Test(sandbox, off_is_off)
+{
+    cr_expect_eq(inside(SANDBOX_OFF, run_program), 0);
+}
