@@ -22,7 +22,7 @@ void pace_tick(struct pace *p, int64_t now_us, bool full)
 {
     int64_t took = now_us - p->since_us;
     if (!full) {
-        p->since_us = p->full_us = 0;
+        p->full_us = 0;
         p->overloaded = false;
         return;
     }

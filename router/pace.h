@@ -11,7 +11,7 @@
 
 /* Zeroed: nothing is known. */
 struct pace {
-    int64_t since_us; /* of the period being measured; 0: none */
+    int64_t since_us; /* of the period being measured */
     uint32_t answers; /* in it */
     double per_s;     /* 0: unknown */
     int64_t full_us;  /* since then there has been no room; 0: there is */
