@@ -80,6 +80,8 @@ void dispatch_table_wait(struct dispatch *d, struct pending *p);
 void dispatch_table_retry(struct dispatch *d, struct pending *p);
 void dispatch_table_enter(struct dispatch *d, struct pending *p, struct dispatch_slot *s);
 void dispatch_table_leave(struct dispatch *d, struct pending *p);
+/* p, in a slot, takes no places there any more: not its source's fault. */
+void dispatch_table_uncount(struct dispatch *d, struct pending *p);
 /* The last step of an exchange here: done runs. p's entry becomes free for others. */
 void dispatch_table_finish(struct dispatch *d, struct pending *p, enum err status,
                            const struct frame_reply *reply);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* From waiting to slots. Sources take turns; while several are about, each keeps to an eighth of all places, and with
- * half of that inside to half of the slots: whatever one asks for, the others find slots that are not busy with it. */
+ * half of that or something slow inside to half of the slots: the others find slots that are not busy with it. */
 #include "common/str.h"
 #include "router/dispatch_priv.h"
 
@@ -64,7 +64,8 @@ static int choose(const struct dispatch *d, const struct pending *p, bool *full)
     if (mixed && s->inside >= share) {
         return -1;
     }
-    if (mixed && first >= 0 && s->inside > 0 && s->inside >= share / 2) {
+    bool slow = now - s->progress_us >= SLOT_PICK_STALL_US;
+    if (mixed && first >= 0 && s->inside > 0 && (slow || s->inside >= share / 2)) {
         return choose_of_half(k, (size_t)first, now);
     }
     int i = slot_pick(k->loads, k->slot_count, first, now);
@@ -210,6 +211,7 @@ static bool move(struct dispatch *d, struct kind_state *k, struct pending *p)
         return false;
     }
     struct exchange *x = dispatch_table_detach(d, p);
+    dispatch_table_uncount(d, p);
     exchange_set_state(x, X_QUEUED);
     x->moved = true;
     d->stats.moved++;

@@ -132,6 +132,9 @@ void dispatch_table_enter(struct dispatch *d, struct pending *p, struct dispatch
 {
     set_place(d, p, P_SLOT);
     p->slot = s;
+    if (p->turn.source->inside == 0) {
+        p->turn.source->progress_us = p->since_us;
+    }
     fair_queue_enter(d->kinds[p->kind].waiting, &p->turn, places_of(p, s));
     TAILQ_INSERT_TAIL(&s->sent, p, link);
     s->load.taken += p->turn.inside;
@@ -140,17 +143,23 @@ void dispatch_table_enter(struct dispatch *d, struct pending *p, struct dispatch
     }
 }
 
+void dispatch_table_uncount(struct dispatch *d, struct pending *p)
+{
+    p->slot->load.taken -= p->turn.inside;
+    p->turn.source->progress_us = d->config.now();
+    fair_queue_exit(&p->turn);
+}
+
 static void leave_slot(struct dispatch *d, struct pending *p)
 {
     struct dispatch_slot *s = p->slot;
+    dispatch_table_uncount(d, p);
     TAILQ_REMOVE(&s->sent, p, link);
     s->load.inflight--;
-    s->load.taken -= p->turn.inside;
     if (!TAILQ_EMPTY(&s->sent)) {
         s->load.since_us = TAILQ_FIRST(&s->sent)->since_us;
     }
     p->slot = NULL;
-    fair_queue_exit(&p->turn);
     pace_answer(&d->kinds[p->kind].pace);
 }
 

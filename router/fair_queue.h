@@ -17,6 +17,8 @@ struct fair_source {
     struct uuid key;
     uint32_t items, waiting; /* items: all that joined */
     uint32_t inside;         /* places that those inside take */
+    int64_t
+        progress_us; /* the user's: when the first of those inside went in, or the last one came out */
     TAILQ_HEAD(fair_line, fair_item) line;
     TAILQ_ENTRY(fair_source)
     turn, alike;              /* among those with something waiting: by turn, by length */

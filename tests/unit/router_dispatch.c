@@ -376,6 +376,26 @@ Test(router_dispatch, while_others_are_about_everybody_keeps_to_half_of_the_slot
     cr_assert_eq(s.queued[KIND_API], 4, "however long it takes");
 }
 
+/* One slow request is enough: what follows it waits for its slot, though there is an empty one. */
+Test(router_dispatch, what_follows_a_slow_request_does_not_spread)
+{
+    struct exchange other = request(M_GET, 2), slow = request(M_GET, 1), next = request(M_GET, 1),
+                    third = request(M_GET, 2);
+    slot_up(0, KIND_API, 16);
+    slot_up(1, KIND_API, 16);
+    cr_assert_eq(dispatch_send(d, &other), OK);
+    reply_to(&fakes[0], other.id);
+    reply_to(&fakes[1], other.id);
+    cr_assert_eq(dispatch_send(d, &slow), OK);
+    pass_ms(50);
+    cr_assert_eq(dispatch_send(d, &next), OK);
+    cr_assert_eq(next.state, X_QUEUED);
+    pass_ms(500);
+    cr_assert_eq(next.state, X_QUEUED);
+    cr_assert_eq(dispatch_send(d, &third), OK);
+    cr_assert_eq(third.state, X_SENT);
+}
+
 /* Slots that answer 1,000 a second let 200 wait for 200 ms, once it is no burst any more. */
 Test(router_dispatch, so_many_wait_as_are_served_in_time)
 {
