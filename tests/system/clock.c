@@ -125,31 +125,10 @@ static bool gauge_is(void *arg)
     return found;
 }
 
-static bool second_is_over(void *arg)
-{
-    return time(NULL) > *(time_t *)arg;
-}
-
 /* The router forgets an ended session once its tokens have expired; a clock that comes back must not revive them. */
 Test(clock_jumps, an_ended_session_stays_ended)
 {
     struct lab l = lab_open("sessions");
-    struct api gone = api_login(OWNER_A);
-    cr_assert_eq(me(&gone), 200);
-    cr_assert_eq(
-        api_send(&gone, "POST", "/api/v1/auth/logout", NULL, "Content-Length: 0\r\n")->status, 204);
-    time_t ended = time(NULL) + 1;
-    struct gauge one = { l.metrics, "gremio_router_revoked_sessions 1\n" },
-                 none = { l.metrics, "gremio_router_revoked_sessions 0\n" };
-    cr_assert(wait_until(gauge_is, &one, WAIT_LONG_MS));
-    cr_expect_eq(me(&gone), 401);
-    jump_by(&l, 24 * HOUR);
-    cr_assert(wait_until(gauge_is, &none, WAIT_LONG_MS));
-    cr_expect_eq(me(&gone), 401);
-    jump_by(&l, 0);
-    cr_expect_eq(me(&gone), 401, "the session came back");
-    /* Who logged in up to that second has to refresh now. */
-    cr_assert(wait_until(second_is_over, &ended, WAIT_LONG_MS));
     /* A refresh works at any hour: the database's clock says how old a session is. */
     struct api nobody = api_anonymous();
     for (long hours = -1; hours <= 1; hours++) {
@@ -161,8 +140,22 @@ Test(clock_jumps, an_ended_session_stays_ended)
         snprintf(l.owner.refresh, sizeof l.owner.refresh, "%s", answer_text(r, "refresh_token"));
         cr_expect_eq(me(&l.owner), 200, "%ld h", hours);
     }
-    printf("clock: an ended session stays ended over a day and back; refreshed at -1 h, 0, +1 h\n");
+    jump_by(&l, 0);
     api_close(&nobody);
+    struct api gone = api_login(OWNER_A);
+    cr_assert_eq(me(&gone), 200);
+    cr_assert_eq(
+        api_send(&gone, "POST", "/api/v1/auth/logout", NULL, "Content-Length: 0\r\n")->status, 204);
+    struct gauge one = { l.metrics, "gremio_router_revoked_sessions 1\n" },
+                 none = { l.metrics, "gremio_router_revoked_sessions 0\n" };
+    cr_assert(wait_until(gauge_is, &one, WAIT_LONG_MS));
+    cr_expect_eq(me(&gone), 401);
+    jump_by(&l, 24 * HOUR);
+    cr_assert(wait_until(gauge_is, &none, WAIT_LONG_MS));
+    cr_expect_eq(me(&gone), 401);
+    jump_by(&l, 0);
+    cr_expect_eq(me(&gone), 401, "the session came back");
+    printf("clock: an ended session stays ended over a day and back; refreshed at -1 h, 0, +1 h\n");
     api_close(&gone);
     lab_close(&l);
 }
