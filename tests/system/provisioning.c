@@ -286,7 +286,7 @@ static void check_failure(int version)
     free(code);
 }
 
-/* Counts the transactions in which gremioctl was seen waiting for a lock. */
+/* Counts the transactions in which gremioctl was seen waiting for a table. */
 struct waiters {
     char last[64];
     int seen;
@@ -297,7 +297,7 @@ static bool waited_twice(void *arg)
     struct waiters *w = arg;
     char *now = db_value(super,
                          "select xact_start from pg_stat_activity where wait_event_type = 'Lock'"
-                         " and application_name = 'gremioctl'",
+                         " and wait_event = 'relation' and application_name = 'gremioctl'",
                          NULL);
     if (now[0] && strcmp(now, w->last) != 0) {
         snprintf(w->last, sizeof w->last, "%s", now);
