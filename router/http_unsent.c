@@ -18,9 +18,8 @@ size_t http_unsent_look(struct http_conn *c)
 /* Of the connections that nobody is working for, the one whose answers wait the longest. */
 static struct http_conn *longest_waiting(struct http_server *s)
 {
-    struct http_conn *found = NULL, *c;
-    LIST_FOREACH(c, &s->conns, link)
-    {
+    struct http_conn *found = NULL;
+    for (struct http_conn *c = LIST_FIRST(&s->conns); c != NULL; c = LIST_NEXT(c, link)) {
         bool held = c->hx != NULL || c->phase == HTTP_DEAD;
         if (!held && http_unsent_look(c) > 0 &&
             (found == NULL || c->queued_us < found->queued_us)) {
