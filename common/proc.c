@@ -237,25 +237,26 @@ static char *contiguous(char **list, char *end)
     return end;
 }
 
-/* Moves the environment away, so that its old place can be written over. */
+/* Moves the environment away, so that its old place can be written over. Table and texts are one block, reachable until
+ * the process ends: a variable that is unset later leaves nothing behind that looks lost. */
 static bool move_environment(void)
 {
-    size_t count = 0;
-    while (environ[count]) {
-        count++;
+    size_t count = 0, bytes = 0;
+    for (; environ[count]; count++) {
+        bytes += strlen(environ[count]) + 1;
     }
-    static char **copy; /* kept reachable: the process uses it until it ends */
-    copy = calloc(count + 1, sizeof(*copy));
-    for (size_t i = 0; copy && i < count; i++) {
-        copy[i] = strdup(environ[i]);
-        if (!copy[i]) {
-            return false; /* the old environment stays in use; the copies are a few bytes */
-        }
-    }
-    if (!copy) {
+    static char **block;
+    block = malloc((count + 1) * sizeof(*block) + bytes);
+    if (!block) {
         return false;
     }
-    environ = copy;
+    char *text = (char *)&block[count + 1];
+    for (size_t i = 0; i < count; i++) {
+        block[i] = text;
+        text = stpcpy(text, environ[i]) + 1;
+    }
+    block[count] = NULL;
+    environ = block;
     return true;
 }
 
