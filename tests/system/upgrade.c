@@ -21,7 +21,7 @@
 TestSuite(upgrade, .timeout = 1200);
 
 #define UPGRADES     3  /* of each program; SOAK_UPGRADES says otherwise */
-#define UPGRADES_MAX 35 /* the version's last character tells them apart */
+#define UPGRADES_MAX 35 /* the version's first character tells them apart */
 #define CLIENTS      6
 
 /* ---- releases ---- */
@@ -37,7 +37,8 @@ static char mark(int digit)
     return (char)(digit < 10 ? '0' + digit : 'a' + digit - 10);
 }
 
-/* The program as the build made it, with the last digit of its version replaced; digit 0 is the build itself. */
+/* The program as the build made it, with the first digit of its version replaced (the end of a text may be another text's
+ * place); digit 0 is the build itself. */
 static void install(const char *program, int digit)
 {
     static const char from[] = GREMIO_VERSION;
@@ -50,8 +51,7 @@ static void install(const char *program, int digit)
     cr_assert_eq(fread(bytes, 1, size, in), size);
     fclose(in);
     for (char *at = bytes; (at = memmem(at, size - (size_t)(at - bytes), from, sizeof from));) {
-        at += sizeof from - 2;
-        *at = mark(digit);
+        *at++ = mark(digit);
     }
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
     cr_assert(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
@@ -97,8 +97,8 @@ static void wait_for_line(const char *log, const char *text)
 
 static char *upgraded_line(pid_t pid, int digit)
 {
-    return api_text("\"event\":\"upgraded\",\"pid\":%d,\"version\":\"%.*s%c\"", (int)pid,
-                    (int)sizeof(GREMIO_VERSION) - 2, GREMIO_VERSION, mark(digit));
+    return api_text("\"event\":\"upgraded\",\"pid\":%d,\"version\":\"%c%s\"", (int)pid, mark(digit),
+                    GREMIO_VERSION + 1);
 }
 
 static void upgrade(const char *program, pid_t pid, const char *log, int digit)
