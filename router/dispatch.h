@@ -8,7 +8,8 @@
 #include "router/exchange.h"
 
 #define DISPATCH_SLOTS_MAX 256
-#define DISPATCH_GRACE_MS  700 /* a kind that lost its last slot queues this long, then refuses */
+#define DISPATCH_GRACE_MS \
+    3000 /* a kind that lost its last slot queues this long, then refuses: a busy machine may need that to start one */
 #define DISPATCH_AGAIN_MS \
     5000 /* what is to be sent again waits this long for a slot to come back */
 #define DISPATCH_HELD_MS \
