@@ -16,6 +16,7 @@
 
 #define FLAG_TENANT    1u
 #define FLAG_PRINCIPAL 2u
+#define FLAG_ALONE     4u
 #define FLAG_REPLAYED  1u
 #define FLAG_NO_STORE  2u
 
@@ -135,6 +136,15 @@ static bool texts_size(const void *message, const struct text_field *fields, siz
     return true;
 }
 
+static void put_head(struct writer *w, enum frame_type type, size_t n)
+{
+    put_u32(w, FRAME_MAGIC);
+    put_u8(w, (uint8_t)type);
+    put_u8(w, 0);
+    put_u16(w, 0);
+    put_u32(w, (uint32_t)n);
+}
+
 /* Reserves a frame whose content takes n bytes and writes its header. E_NOMEM also shows in sbuf_failed. */
 static enum err begin(struct sbuf *out, enum frame_type type, size_t n, struct writer *w)
 {
@@ -145,11 +155,7 @@ static enum err begin(struct sbuf *out, enum frame_type type, size_t n, struct w
     if (!w->p) {
         return E_NOMEM;
     }
-    put_u32(w, FRAME_MAGIC);
-    put_u8(w, (uint8_t)type);
-    put_u8(w, 0);
-    put_u16(w, 0);
-    put_u32(w, (uint32_t)n);
+    put_head(w, type, n);
     return OK;
 }
 
@@ -240,8 +246,9 @@ enum err frame_put_request(struct sbuf *out, const struct frame_request *r)
     put_u64(&w, (uint64_t)r->sent_us);
     put_u8(&w, (uint8_t)r->method);
     put_u8(&w, (uint8_t)r->lang);
-    put_u8(&w, (uint8_t)((r->has_tenant ? FLAG_TENANT : 0) |
-                         (r->principal.present ? FLAG_PRINCIPAL : 0)));
+    put_u8(&w,
+           (uint8_t)((r->has_tenant ? FLAG_TENANT : 0) |
+                     (r->principal.present ? FLAG_PRINCIPAL : 0) | (r->alone ? FLAG_ALONE : 0)));
     if (r->has_tenant) {
         put_tenant(&w, &r->tenant);
     }
@@ -280,6 +287,13 @@ void frame_put_id(struct sbuf *out, enum frame_type type, uint64_t id)
         put_u64(&w, id);
         sbuf_added(out, FRAME_HEAD + sizeof(id));
     }
+}
+
+void frame_write_id(char out[FRAME_ID_SIZE], enum frame_type type, uint64_t id)
+{
+    struct writer w = { out };
+    put_head(&w, type, sizeof(id));
+    put_u64(&w, id);
 }
 
 /* ---- reading ---- */
@@ -397,7 +411,7 @@ enum err frame_peek(struct slice in, enum frame_type *type, size_t *total)
     unsigned kind = get_u8(&r);
     unsigned reserved = get_u8(&r) | get_u16(&r);
     uint32_t n = get_u32(&r);
-    if (magic != FRAME_MAGIC || kind < FRAME_HELLO || kind > FRAME_DRAIN || reserved != 0 ||
+    if (magic != FRAME_MAGIC || kind < FRAME_HELLO || kind > FRAME_DYING || reserved != 0 ||
         n > FRAME_MAX - FRAME_HEAD) {
         return E_BAD_REQUEST;
     }
@@ -491,7 +505,8 @@ enum err frame_get_request(struct slice frame, struct frame_request *out)
     out->sent_us = (int64_t)get_u64(&r);
     out->method = (enum method)get_below(&r, METHOD_COUNT);
     out->lang = (enum lang)get_below(&r, LANG_EN + 1);
-    unsigned flags = get_below(&r, (FLAG_TENANT | FLAG_PRINCIPAL) + 1);
+    unsigned flags = get_below(&r, (FLAG_TENANT | FLAG_PRINCIPAL | FLAG_ALONE) + 1);
+    out->alone = (flags & FLAG_ALONE) != 0;
     out->has_tenant = (flags & FLAG_TENANT) != 0;
     if (out->has_tenant) {
         get_tenant(&r, &out->tenant);
@@ -529,8 +544,8 @@ enum err frame_get_id(struct slice frame, uint64_t *id)
     enum frame_type type;
     size_t total;
     struct reader r;
-    if (frame_peek(frame, &type, &total) != OK ||
-        (type != FRAME_STARTED && type != FRAME_CANCEL && type != FRAME_DRAIN)) {
+    if (frame_peek(frame, &type, &total) != OK || (type != FRAME_STARTED && type != FRAME_CANCEL &&
+                                                   type != FRAME_DRAIN && type != FRAME_DYING)) {
         return E_BAD_REQUEST;
     }
     TRY(open_frame(frame, type, &r));

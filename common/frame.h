@@ -11,8 +11,9 @@
 
 #define FRAME_MAGIC   0x47524d31u /* "GRM1" */
 #define FRAME_HEAD    12 /* magic u32, type u8, 3 reserved zero bytes, length of the rest u32 */
-#define FRAME_MAX     (24u << 20) /* bytes of one frame */
-#define FRAME_ID_MAX  64          /* request id text */
+#define FRAME_MAX     (24u << 20)      /* bytes of one frame */
+#define FRAME_ID_MAX  64               /* request id text */
+#define FRAME_ID_SIZE (FRAME_HEAD + 8) /* bytes of a frame that holds an id and nothing else */
 #define ROLE_CODE_MAX 33
 
 enum frame_type {
@@ -24,6 +25,8 @@ enum frame_type {
         5, /* router -> slot: nobody waits any more; a request not yet started is dropped, but answered: every
             * REQUEST gets one REPLY, for the router counts what a slot holds */
     FRAME_DRAIN = 6, /* slot -> router: send nothing more, what was sent will be answered */
+    FRAME_DYING =
+        7, /* slot -> router, its last words, one for each: it crashes while it runs this request */
 };
 
 /* Who a verified token speaks for. All zero for an open route. */
@@ -53,6 +56,7 @@ struct frame_request {
     int64_t sent_us;     /* CLOCK_MONOTONIC when it was queued for the slot */
     enum method method;
     enum lang lang;
+    bool alone;           /* nothing else is to be under way in the slot: slots died of its like */
     bool has_tenant;      /* false for open routes */
     struct tenant tenant; /* the directory's row: code, pool, state, version, id, slug */
     struct principal principal;
@@ -99,8 +103,10 @@ struct frame_reply {
 MUST_USE enum err frame_put_hello(struct sbuf *out, const struct frame_hello *h);
 MUST_USE enum err frame_put_request(struct sbuf *out, const struct frame_request *r);
 MUST_USE enum err frame_put_reply(struct sbuf *out, const struct frame_reply *r);
-/* STARTED, CANCEL and DRAIN (id 0). */
+/* STARTED, CANCEL, DYING and DRAIN (id 0). */
 void frame_put_id(struct sbuf *out, enum frame_type type, uint64_t id);
+/* The same into plain memory; safe in a signal handler. */
+void frame_write_id(char out[FRAME_ID_SIZE], enum frame_type type, uint64_t id);
 
 /* Looks at buffered bytes: OK with *type and *total (whole frame, header included) once the header is there and sane
  * (the frame itself may still be incomplete: total > in.n); E_AGAIN when fewer than FRAME_HEAD bytes; E_BAD_REQUEST: drop the channel. */

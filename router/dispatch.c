@@ -8,7 +8,6 @@
 #include "common/str.h"
 #include "router/dispatch_priv.h"
 
-#define KILLS_MAX 2
 /* So many may wait in any case. */
 #define LEAST_API   64
 #define LEAST_OTHER 16
@@ -100,13 +99,33 @@ static enum err queue(struct dispatch *d, struct pending *p)
     return OK;
 }
 
-static enum err check(struct dispatch *d, const struct exchange *x, int64_t now_us)
+static enum err queue_or_send(struct dispatch *d, struct pending *p)
+{
+    bool sent;
+    TRY(dispatch_pump_one(d, p, &sent));
+    return sent ? OK : queue(d, p);
+}
+
+/* Slots may have died of p's like: its turn to run alone comes with the next tick or answer. */
+static enum err queue_suspect(struct dispatch *d, struct pending *p)
+{
+    if (d->kinds[p->kind].suspect_count >= room(d, p->kind)) {
+        return E_OVERLOADED;
+    }
+    dispatch_table_suspect(d, p);
+    exchange_set_state(p->x, X_QUEUED);
+    return OK;
+}
+
+static enum err check(struct dispatch *d, const struct exchange *x, int64_t now_us,
+                      enum verdict *verdict)
 {
     const struct kind_state *k = &d->kinds[x->kind];
     if (!has_open_slot(k) && !lost_within(k, now_us, DISPATCH_GRACE_MS)) {
         return E_UNAVAILABLE;
     }
-    if (quarantine_has(&d->quarantine, x, now_us)) {
+    *verdict = quarantine_look(&d->quarantine, x, now_us);
+    if (*verdict == VERDICT_CONVICTED) {
         d->stats.poisoned++;
         return E_POISON;
     }
@@ -116,17 +135,14 @@ static enum err check(struct dispatch *d, const struct exchange *x, int64_t now_
 enum err dispatch_send(struct dispatch *d, struct exchange *x)
 {
     int64_t now = d->config.now();
-    TRY(check(d, x, now));
+    enum verdict verdict;
+    TRY(check(d, x, now, &verdict));
     struct pending *p = dispatch_table_take(d, x);
     if (!p) {
         return E_OVERLOADED;
     }
     note_source(&d->kinds[x->kind], x, now);
-    bool sent;
-    enum err e = dispatch_pump_one(d, p, &sent);
-    if (e == OK && !sent) {
-        e = queue(d, p);
-    }
+    enum err e = verdict == VERDICT_SUSPECT ? queue_suspect(d, p) : queue_or_send(d, p);
     if (e != OK) {
         dispatch_table_give(d, p);
         x->id = 0; /* no slot has anything to do with it */
@@ -172,7 +188,7 @@ static void refuse_waiting(struct dispatch *d, struct kind_state *k)
 static void refuse_retries(struct dispatch *d, struct kind_state *k)
 {
     struct pending *p;
-    while ((p = TAILQ_FIRST(&k->retry))) {
+    while ((p = TAILQ_FIRST(&k->retry)) || (p = TAILQ_FIRST(&k->suspects))) {
         dispatch_table_finish(d, p, E_UNAVAILABLE, NULL);
     }
 }
@@ -265,32 +281,6 @@ void dispatch_slot_drain(struct dispatch *d, struct dispatch_slot *s)
     dispatch_pump(d, s->kind);
 }
 
-/* Nobody knows what became of p: try again alone, or say so. */
-static void slot_died_with(struct dispatch *d, struct pending *p)
-{
-    struct exchange *x = p->x;
-    if (!x) {
-        dispatch_table_give(d, p);
-        return;
-    }
-    if (x->state == X_STARTED) {
-        d->stats.unknown++;
-        dispatch_table_finish(d, p, E_OUTCOME_UNKNOWN, NULL);
-        return;
-    }
-    if (++x->kills >= KILLS_MAX) {
-        d->stats.poisoned++;
-        quarantine_convict(&d->quarantine, x, d->config.now());
-        dispatch_table_finish(d, p, E_POISON, NULL);
-        return;
-    }
-    quarantine_suspect(&d->quarantine, x, d->config.now());
-    d->stats.retried++;
-    dispatch_table_leave(d, p);
-    exchange_set_state(x, X_QUEUED);
-    dispatch_table_retry(d, p);
-}
-
 void dispatch_slot_down(struct dispatch *d, struct dispatch_slot *s)
 {
     struct kind_state *k = &d->kinds[s->kind];
@@ -308,7 +298,7 @@ void dispatch_slot_down(struct dispatch *d, struct dispatch_slot *s)
     note_loss(d, k, !s->draining);
     struct pending *p;
     while ((p = TAILQ_FIRST(&s->sent))) {
-        slot_died_with(d, p);
+        dispatch_death_settle(d, p);
     }
     dispatch_pump(d, s->kind);
     free(s);
@@ -319,6 +309,15 @@ void dispatch_on_started(struct dispatch *d, struct dispatch_slot *s, uint64_t i
     struct pending *p = dispatch_table_find(d, s, id);
     if (p && p->x && p->x->state == X_SENT && !method_is_safe(p->x->method)) {
         exchange_set_state(p->x, X_STARTED);
+    }
+}
+
+void dispatch_on_dying(struct dispatch *d, struct dispatch_slot *s, uint64_t id)
+{
+    struct pending *p = dispatch_table_find(d, s, id);
+    s->spoke = true;
+    if (p) {
+        dispatch_death_name(p);
     }
 }
 
@@ -345,7 +344,7 @@ void dispatch_get_stats(const struct dispatch *d, struct dispatch_stats *out)
     *out = d->stats;
     for (size_t i = 0; i < KIND_COUNT; i++) {
         const struct kind_state *k = &d->kinds[i];
-        out->queued[i] = fair_queue_waiting(k->waiting) + k->retry_count;
+        out->queued[i] = fair_queue_waiting(k->waiting) + k->retry_count + k->suspect_count;
         out->queued_sources[i] = fair_queue_sources(k->waiting);
         out->queue_room[i] = room(d, (enum slot_kind)i);
         out->slots[i] = 0;

@@ -70,6 +70,8 @@ void dispatch_slot_drain(struct dispatch *d, struct dispatch_slot *s);
 /* The slot is gone; s is freed and each of its requests retried, answered or refused. */
 void dispatch_slot_down(struct dispatch *d, struct dispatch_slot *s);
 void dispatch_on_started(struct dispatch *d, struct dispatch_slot *s, uint64_t id);
+/* Last words of a slot that crashes: it was running that request. */
+void dispatch_on_dying(struct dispatch *d, struct dispatch_slot *s, uint64_t id);
 void dispatch_on_reply(struct dispatch *d, struct dispatch_slot *s,
                        const struct frame_reply *reply);
 

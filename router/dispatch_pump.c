@@ -75,14 +75,16 @@ static int choose(const struct dispatch *d, const struct pending *p, bool *full)
 
 /* ---- sending ---- */
 
-static enum err send_frame(const struct dispatch *d, void *channel, const struct exchange *x)
+static enum err send_frame(const struct dispatch *d, void *channel, const struct pending *p)
 {
+    const struct exchange *x = p->x;
     struct frame_request r = {
         .id = x->id,
         .deadline_us = x->deadline_us,
         .sent_us = d->config.now(),
         .method = x->method,
         .lang = x->lang,
+        .alone = p->alone,
         .has_tenant = x->has_tenant,
         .tenant = x->tenant,
         .principal = x->principal,
@@ -104,7 +106,7 @@ static enum err send_frame(const struct dispatch *d, void *channel, const struct
  * reported down. */
 static enum err start(struct dispatch *d, struct pending *p, struct dispatch_slot *s)
 {
-    enum err e = send_frame(d, s->channel, p->x);
+    enum err e = send_frame(d, s->channel, p);
     if (e != OK) {
         s->load.closed = s->load.closed || e == E_CLOSED;
         return e;
@@ -122,6 +124,9 @@ static enum err start(struct dispatch *d, struct pending *p, struct dispatch_slo
 /* Sends what is waiting or to be retried. False when the slot turned out closed: p is where it was. */
 static bool start_queued(struct dispatch *d, struct pending *p, struct dispatch_slot *s)
 {
+    if (dispatch_death_hold(d, p)) {
+        return true;
+    }
     enum err e = start(d, p, s);
     if (e != OK && e != E_CLOSED) {
         dispatch_table_finish(d, p, e, NULL);
@@ -153,20 +158,44 @@ void dispatch_pump_keep(struct kind_state *k, struct dispatch_slot *s)
     }
 }
 
-/* Requests whose slot died run alone: one slot is kept free of others until it has answered them one by one. */
-static void pump_retry(struct dispatch *d, struct kind_state *k)
+static bool is_cleared(const struct dispatch *d, const struct pending *p)
 {
-    if (!k->kept && k->retry_count > 0) {
+    return quarantine_look(&d->quarantine, p->x, d->config.now()) == VERDICT_NONE;
+}
+
+/* Those of which slots may have died run alone: one slot is kept free of others until it has answered them one by one. */
+static void pump_suspects(struct dispatch *d, struct kind_state *k)
+{
+    struct pending *p;
+    if (!k->kept && k->suspect_count > 0) {
         int i = slot_pick_idlest(k->loads, k->slot_count);
         dispatch_pump_keep(k, i >= 0 ? k->slots[i] : NULL);
     }
-    while (k->kept && k->kept->load.inflight == 0 && k->retry_count > 0) {
-        if (!start_queued(d, TAILQ_FIRST(&k->retry), k->kept)) {
+    while (k->kept && k->kept->load.inflight == 0 && (p = TAILQ_FIRST(&k->suspects))) {
+        if (is_cleared(d, p)) {
+            dispatch_table_leave(d, p);
+            dispatch_table_retry(d, p);
+            continue;
+        }
+        p->alone = true;
+        if (!start_queued(d, p, k->kept)) {
             break;
         }
     }
     if (k->kept && k->kept->load.inflight == 0) {
         dispatch_pump_keep(k, NULL);
+    }
+}
+
+static void pump_retry(struct dispatch *d, struct kind_state *k)
+{
+    struct pending *p;
+    while ((p = TAILQ_FIRST(&k->retry))) {
+        int i = slot_pick(k->loads, k->slot_count, home_of(d, p->x), d->config.now());
+        if (i < 0) {
+            return;
+        }
+        (void)start_queued(d, p, k->slots[i]); /* a closed slot is not picked again */
     }
 }
 
@@ -195,6 +224,7 @@ void dispatch_pump(struct dispatch *d, enum slot_kind kind)
     struct kind_state *k = &d->kinds[kind];
     struct dispatch_slot *slot;
     struct pending *p;
+    pump_suspects(d, k);
     pump_retry(d, k);
     while ((p = next_to_go(d, k, &slot))) {
         (void)start_queued(d, p, slot);

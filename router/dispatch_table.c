@@ -11,6 +11,7 @@
 static enum err init_kind(struct kind_state *k, size_t entries)
 {
     TAILQ_INIT(&k->retry);
+    TAILQ_INIT(&k->suspects);
     TAILQ_INIT(&k->by_deadline);
     return fair_queue_new(entries, &k->waiting);
 }
@@ -122,6 +123,14 @@ void dispatch_table_retry(struct dispatch *d, struct pending *p)
     set_place(d, p, P_RETRY);
 }
 
+void dispatch_table_suspect(struct dispatch *d, struct pending *p)
+{
+    struct kind_state *k = &d->kinds[p->kind];
+    TAILQ_INSERT_TAIL(&k->suspects, p, link);
+    k->suspect_count++;
+    set_place(d, p, P_SUSPECT);
+}
+
 /* A change waits for the disk by itself, reads of a batch do not wait for each other. */
 static uint32_t places_of(const struct pending *p, const struct dispatch_slot *s)
 {
@@ -174,6 +183,10 @@ void dispatch_table_leave(struct dispatch *d, struct pending *p)
         TAILQ_REMOVE(&k->retry, p, link);
         k->retry_count--;
         break;
+    case P_SUSPECT:
+        TAILQ_REMOVE(&k->suspects, p, link);
+        k->suspect_count--;
+        break;
     case P_SLOT:
         leave_slot(d, p);
         break;
@@ -197,6 +210,7 @@ void dispatch_table_finish(struct dispatch *d, struct pending *p, enum err statu
 struct exchange *dispatch_table_detach(struct dispatch *d, struct pending *p)
 {
     struct exchange *x = p->x;
+    dispatch_death_remember(p);
     if (x->state == X_SENT) {
         d->config.link.cancel(p->slot->channel, p->id);
     }

@@ -56,7 +56,7 @@ struct exchange {
     /* filled by dispatch */
     void *pending; /* dispatch's own entry while X_QUEUED .. X_STARTED */
     uint64_t id;
-    uint8_t kills; /* slots that died while holding it */
+    uint8_t kills; /* slots that died while holding it, unless they named others */
     bool moved;    /* was sent to a second slot because the first stood still */
 
     /* for the access log */

@@ -83,6 +83,12 @@ static void on_slot_reply(void *slot, const struct frame_reply *reply, void *arg
     dispatch_on_reply(p->flow.dispatch, slot, reply);
 }
 
+static void on_slot_dying(void *slot, uint64_t id, void *arg)
+{
+    struct process *p = arg;
+    dispatch_on_dying(p->flow.dispatch, slot, id);
+}
+
 static void on_slot_drain(void *slot, void *arg)
 {
     struct process *p = arg;
@@ -328,6 +334,7 @@ static enum err boot_peers(struct process *p)
         .up = on_slot_up,
         .started = on_slot_started,
         .reply = on_slot_reply,
+        .dying = on_slot_dying,
         .drain = on_slot_drain,
         .down = on_slot_down,
         .arg = p,

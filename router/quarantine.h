@@ -1,35 +1,40 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Requests that killed slots, by digest of tenant, method, path, query and body. The first death makes a suspect; an
- * identical request that is answered clears it, so that a popular request is not convicted because somebody else killed
- * the slots it was in; the second death of one that nobody cleared convicts. Bounded: the oldest gives way. Costs
- * nothing while no slot has died lately. */
+/* Requests that crash slots, by digest of tenant, method, path, query and body. A slot's last words name what it was
+ * running: the first time makes suspects, which run alone from then on; an answer clears one, and a slot that names it
+ * again while it ran alone convicts it. Bounded: the oldest gives way. Costs nothing while no slot has crashed lately. */
 #ifndef GREMIO_QUARANTINE_H
 #define GREMIO_QUARANTINE_H
 
 #include "router/exchange.h"
 
 #define QUARANTINE_MAX     256
-#define QUARANTINE_SECONDS 60 /* a suspicion, a clearance and a conviction last this long */
+#define QUARANTINE_SECONDS 60 /* a suspicion and a conviction last this long */
 
-enum verdict { VERDICT_NONE, VERDICT_SUSPECT, VERDICT_CLEARED, VERDICT_CONVICTED };
+enum verdict { VERDICT_NONE, VERDICT_SUSPECT, VERDICT_CONVICTED };
+
+/* What makes two requests the same. */
+struct quarantine_key {
+    uint8_t digest[32];
+};
 
 struct quarantine {
     size_t next; /* cell to be overwritten */
     int64_t last_until_us;
     struct quarantine_cell {
-        uint8_t digest[32];
+        struct quarantine_key key;
         enum verdict verdict;
         int64_t until_us;
     } cells[QUARANTINE_MAX];
 };
 
-/* x was in a slot that died, for the first time. */
-void quarantine_suspect(struct quarantine *q, const struct exchange *x, int64_t now_us);
-/* x was in a slot that died, once more. */
-void quarantine_convict(struct quarantine *q, const struct exchange *x, int64_t now_us);
+/* False when out of memory. */
+MUST_USE bool quarantine_key_of(const struct exchange *x, struct quarantine_key *out);
+/* A slot died and named the request with that key; alone: nothing else was under way there. Returns what it is now. */
+enum verdict quarantine_blame(struct quarantine *q, const struct quarantine_key *key, bool alone,
+                              int64_t now_us);
 /* x was answered. */
 void quarantine_clear(struct quarantine *q, const struct exchange *x, int64_t now_us);
-/* Is x like one that was convicted? */
-bool quarantine_has(const struct quarantine *q, const struct exchange *x, int64_t now_us);
+/* What is held against requests like x. */
+enum verdict quarantine_look(const struct quarantine *q, const struct exchange *x, int64_t now_us);
 
 #endif

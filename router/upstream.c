@@ -241,14 +241,15 @@ static enum err on_reply(struct channel *c, struct slice frame)
     return OK;
 }
 
-static enum err on_started(struct channel *c, struct slice frame)
+/* A frame that only names a request. */
+static enum err on_id(struct channel *c, struct slice frame, void (*tell)(void *, uint64_t, void *))
 {
     uint64_t id;
     TRY(frame_get_id(frame, &id));
     if (!c->slot) {
         return E_BAD_REQUEST;
     }
-    c->owner->cb->started(c->slot, id, c->owner->cb->arg);
+    tell(c->slot, id, c->owner->cb->arg);
     return OK;
 }
 
@@ -275,7 +276,9 @@ static enum err on_frame(struct channel *c, enum frame_type type, struct slice f
     case FRAME_REPLY:
         return on_reply(c, frame);
     case FRAME_STARTED:
-        return on_started(c, frame);
+        return on_id(c, frame, c->owner->cb->started);
+    case FRAME_DYING:
+        return on_id(c, frame, c->owner->cb->dying);
     case FRAME_DRAIN:
         return on_drain(c);
     case FRAME_REQUEST:

@@ -31,6 +31,8 @@ struct upstream_callbacks {
     void *(*up)(struct channel *c, const char *name, const struct frame_hello *hello, void *arg);
     void (*started)(void *slot, uint64_t id, void *arg);
     void (*reply)(void *slot, const struct frame_reply *reply, void *arg);
+    /* It crashes, and was running that request; down follows. */
+    void (*dying)(void *slot, uint64_t id, void *arg);
     void (*drain)(void *slot, void *arg);
     void (*down)(void *slot, void *arg);
     void *arg;

@@ -16,19 +16,35 @@ struct score *score_map(size_t n)
     return p == MAP_FAILED ? NULL : p;
 }
 
-void score_add(struct score *s, uint16_t route, const struct frame_request *req)
+void score_add(struct score *s, int fd, const struct frame_request *req)
 {
     if (s->count >= SCORE_JOBS_MAX) {
         return;
     }
     struct score_job *j = &s->jobs[s->count];
     size_t n = size_min(req->request_id.n, FRAME_ID_MAX);
-    j->route = route;
+    j->route = SCORE_NO_ROUTE;
+    j->fd = fd;
+    j->id = req->id;
     memcpy(j->tenant, req->tenant.code, sizeof(j->tenant));
     memcpy(j->request_id, req->request_id.p, n);
     j->request_id[n] = '\0';
     atomic_signal_fence(memory_order_release);
     s->count++;
+}
+
+void score_route(struct score *s, uint16_t route)
+{
+    if (s->count > 0) {
+        s->jobs[s->count - 1].route = route;
+    }
+}
+
+void score_drop(struct score *s)
+{
+    if (s->count > 0) {
+        s->count--;
+    }
 }
 
 void score_clear(struct score *s)

@@ -18,6 +18,7 @@
 #include "worker/answer.h"
 #include "worker/channel.h"
 #include "worker/gate.h"
+#include "worker/last_words.h"
 #include "worker/run.h"
 
 #define CHANNELS_MAX   128               /* router processes */
@@ -110,13 +111,15 @@ static void started(struct job *j)
 /* Gates one request. True: it may run. Otherwise its refusal is already in the channel. */
 static bool admit(struct serve *s, struct job *j, int64_t now)
 {
+    score_add(s->score, j->from->fd, &j->req);
     if (gate_check(&j->call, now) == OK) {
-        score_add(s->score, j->call.plan->index, &j->req);
+        score_route(s->score, j->call.plan->index);
         return true;
     }
     answer_problem(&j->call);
     job_reply(j, now);
     job_end(j);
+    score_drop(s->score);
     return false;
 }
 
@@ -147,7 +150,7 @@ static void fill_batch(struct serve *s, int64_t now, struct job **alone)
         if (!admit(s, j, now)) {
             continue;
         }
-        if (run_is_batched(&j->call)) {
+        if (run_is_batched(&j->call) && !j->req.alone) {
             started(j);
             s->job_count++;
         } else {
@@ -236,6 +239,9 @@ static bool run_waiting(struct serve *s)
     bool worked = s->job_count || alone;
     run_batch(s, now);
     if (alone) {
+        score_clear(s->score);
+        score_add(s->score, alone->from->fd, &alone->req);
+        score_route(s->score, alone->call.plan->index);
         run_job_alone(s, alone, now);
     }
     write_channels(s);
@@ -417,6 +423,7 @@ int serve_run(const struct slot_env *env, int listen_fd, int signal_fd, struct s
     }
     if (e == OK) {
         score_own(score);
+        last_words_init(score);
         score_beat();
         score->ready = true;
         loop(&s);

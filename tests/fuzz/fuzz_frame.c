@@ -31,6 +31,7 @@ static enum err again(enum frame_type type, struct slice frame, struct sbuf *out
     case FRAME_STARTED:
     case FRAME_CANCEL:
     case FRAME_DRAIN:
+    case FRAME_DYING:
         TRY(frame_get_id(frame, &id));
         frame_put_id(out, type, id);
         break;

@@ -9,15 +9,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum faults_kind { FAULTS_NONE, FAULTS_MEMORY, FAULTS_IO };
+enum faults_kind { FAULTS_NONE, FAULTS_MEMORY, FAULTS_IO, FAULTS_PILL };
+
+/* A text that a process dies of when it is about to send it to the database (FAULTS_PILL), whichever process it is. */
+#define FAULTS_PILL_TEXT "poisonpill"
 
 struct faults {
     atomic_int kind;
-    atomic_int pid;             /* the process that is hit */
-    atomic_long countdown;      /* calls of the kind until the first that fails */
-    atomic_long burst;          /* how many fail from there */
-    atomic_int error;           /* of FAULTS_IO: errno, or 0 for one byte instead of many */
-    atomic_long hits;           /* calls that failed */
+    atomic_int pid;        /* the process that is hit */
+    atomic_long countdown; /* calls of the kind until the first that fails */
+    atomic_long burst;     /* how many fail from there */
+    atomic_int error; /* of FAULTS_IO: errno, or 0 for one byte instead of many; of FAULTS_PILL: the
+                                 * signal it dies of, or 0 for a loop without end */
+    atomic_long hits; /* calls that failed */
     atomic_long clock_offset_s; /* of the wall clock; the monotonic one goes on as it does */
 };
 

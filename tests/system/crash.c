@@ -200,6 +200,7 @@ static void expect_sound_files(void)
 
 static void report(const char *what, const struct bookers_sum *s)
 {
+    cr_expect_eq(s->convicted, 0, "%zu requests were taken for poison", s->convicted);
     printf("%s: %zu bookings acknowledged, each there exactly once: 0 lost, 0 doubled; %zu tries, "
            "%zu without an answer, %zu refused and repeated (%zu as poison); longest time without "
            "a booking %lld "

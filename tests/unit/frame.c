@@ -20,6 +20,7 @@ static void init(void)
         .sent_us = INT64_MAX,
         .method = M_PATCH,
         .lang = LANG_EN,
+        .alone = true,
         .has_tenant = true,
         .tenant = { .id = { { 1, 2, 3 } },
                     .code = "a1b2c3d4",
@@ -94,6 +95,7 @@ Test(frame, request_round_trip)
     cr_expect_eq(got.sent_us, INT64_MAX);
     cr_expect_eq(got.method, M_PATCH);
     cr_expect_eq(got.lang, LANG_EN);
+    cr_expect(got.alone);
     cr_expect(got.has_tenant && uuid_eq(&got.tenant.id, &request.tenant.id));
     cr_expect_str_eq(got.tenant.code, "a1b2c3d4");
     cr_expect_str_eq(got.tenant.slug, "dental-sur");
@@ -169,7 +171,8 @@ Test(frame, hello_round_trip)
 
 Test(frame, ids)
 {
-    static const enum frame_type types[] = { FRAME_STARTED, FRAME_CANCEL, FRAME_DRAIN };
+    static const enum frame_type types[] = { FRAME_STARTED, FRAME_CANCEL, FRAME_DRAIN,
+                                             FRAME_DYING };
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         enum frame_type type;
         size_t total;
@@ -180,6 +183,9 @@ Test(frame, ids)
         cr_expect_eq(type, types[i]);
         cr_expect_eq(frame_get_id(made(), &id), OK);
         cr_expect_eq(id, UINT64_MAX - i);
+        char plain[FRAME_ID_SIZE];
+        frame_write_id(plain, types[i], UINT64_MAX - i);
+        cr_expect(slice_eq(made(), (struct slice){ plain, sizeof(plain) }));
     }
 }
 
@@ -215,7 +221,7 @@ Test(frame, peek)
     }
     b.data[4] = 0;
     cr_expect_eq(frame_peek(sbuf_slice(&b), &type, &total), E_BAD_REQUEST);
-    b.data[4] = FRAME_DRAIN + 1;
+    b.data[4] = FRAME_DYING + 1;
     cr_expect_eq(frame_peek(sbuf_slice(&b), &type, &total), E_BAD_REQUEST);
     b.data[4] = FRAME_STARTED;
     memcpy(b.data + 8, "\x01\x7f\xff\xf4", 4);

@@ -4,123 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "router/dispatch.h"
-
-#define SENT_MAX 4096
-
-/* One slot as seen from the wire. */
-struct fake {
-    struct dispatch_slot *slot;
-    size_t sent, cancelled;
-    uint64_t ids[SENT_MAX], cancels[SENT_MAX];
-    enum err answer; /* of send */
-};
-
-static struct dispatch *d;
-static int64_t queue_max, queue_wait = 100, slow_queue_wait = 1000;
-static int64_t clock_us; /* as dispatch sees it; moves only when a test says so */
-static struct fake fakes[8];
-static struct {
-    size_t count;
-    struct exchange *x;
-    enum err status;
-    uint16_t reply_status;
-} done;
-
-static int64_t now_us(void)
-{
-    return clock_us;
-}
-
-/* Time goes on; dispatch looks at its clock. */
-static void pass_ms(int64_t ms)
-{
-    clock_us += ms * 1000;
-    dispatch_tick(d, clock_us);
-}
-
-static enum err on_send(void *channel, const struct frame_request *r)
-{
-    struct fake *f = channel;
-    if (f->answer == OK) {
-        f->ids[f->sent++] = r->id;
-    }
-    return f->answer;
-}
-
-static void on_cancel(void *channel, uint64_t id)
-{
-    struct fake *f = channel;
-    f->cancels[f->cancelled++] = id;
-}
-
-static void on_done(struct exchange *x, enum err status, const struct frame_reply *reply, void *arg)
-{
-    UNUSED(arg);
-    cr_assert_eq(x->state, X_DONE);
-    cr_assert_null(x->pending);
-    cr_assert_eq(reply != NULL, status == OK);
-    done.count++;
-    done.x = x;
-    done.status = status;
-    done.reply_status = reply ? reply->status : 0;
-}
-
-static void setup(void)
-{
-    struct dispatch_config config = { .inflight_max = 500,
-                                      .queue_max = &queue_max,
-                                      .queue_wait = &queue_wait,
-                                      .slow_queue_wait = &slow_queue_wait,
-                                      .now = now_us,
-                                      .link = { .send = on_send, .cancel = on_cancel },
-                                      .done = on_done };
-    queue_max = 10;
-    clock_us = 1000000000;
-    cr_assert_eq(dispatch_new(&config, &d), OK);
-}
-
-static void teardown(void)
-{
-    dispatch_free(d);
-}
+#include "tests/unit/fake_slots.h"
 
 TestSuite(router_dispatch, .init = setup, .fini = teardown);
-
-static struct fake *slot_up(unsigned i, enum slot_kind kind, uint16_t batch_max)
-{
-    char name[16];
-    struct frame_hello hello = { .kind = kind, .batch_max = batch_max };
-    snprintf(name, sizeof(name), "slot-%02u", i);
-    fakes[i].slot = dispatch_slot_up(d, &fakes[i], name, &hello);
-    cr_assert_not_null(fakes[i].slot);
-    return &fakes[i];
-}
-
-static struct exchange request(enum method method, unsigned tenant)
-{
-    struct exchange x = { .state = X_READY,
-                          .method = method,
-                          .kind = KIND_API,
-                          .deadline_us = clock_us + 10000000,
-                          .path = SLICE("/api/v1/x"),
-                          .has_tenant = tenant > 0 };
-    memcpy(x.source.b, &tenant, sizeof(tenant));
-    x.tenant.id = x.source;
-    x.tenant.pool = (uint16_t)tenant;
-    snprintf(x.tenant.code, sizeof(x.tenant.code), "c%07u", tenant);
-    return x;
-}
-
-static void reply_to(struct fake *f, uint64_t id)
-{
-    dispatch_on_reply(d, f->slot, &(struct frame_reply){ .id = id, .status = 200 });
-}
-
-static void reply_last(struct fake *f)
-{
-    reply_to(f, f->ids[f->sent - 1]);
-}
 
 Test(router_dispatch, a_request_goes_out_and_comes_back)
 {
@@ -514,98 +400,6 @@ Test(router_dispatch, a_gone_client_cancels_what_has_not_started)
     cr_assert_eq(s.inflight[KIND_API], 0);
 }
 
-Test(router_dispatch, a_slots_death_retries_alone_or_says_so)
-{
-    struct fake *a = slot_up(0, KIND_API, 8);
-    struct exchange safe = request(M_GET, 1), unsafe = request(M_POST, 1),
-                    begun = request(M_PATCH, 1);
-    cr_assert_eq(dispatch_send(d, &safe), OK);
-    cr_assert_eq(dispatch_send(d, &unsafe), OK);
-    cr_assert_eq(dispatch_send(d, &begun), OK);
-    dispatch_on_started(d, a->slot, a->ids[0]);
-    cr_assert_eq(safe.state, X_SENT, "safe methods do not start");
-    dispatch_on_started(d, a->slot, a->ids[2]);
-    struct fake *b = slot_up(1, KIND_API, 8);
-    dispatch_slot_down(d, a->slot);
-    cr_assert_eq(done.count, 1);
-    cr_assert_eq(done.x, &begun);
-    cr_assert_eq(done.status, E_OUTCOME_UNKNOWN);
-    cr_assert_eq(b->sent, 1, "one at a time");
-    cr_assert_eq(safe.state, X_SENT);
-    cr_assert_eq(unsafe.state, X_QUEUED);
-    struct exchange other = request(M_GET, 2);
-    cr_assert_eq(dispatch_send(d, &other), OK);
-    cr_assert_eq(other.state, X_QUEUED, "nobody shares the slot with a retry");
-    reply_to(b, b->ids[0]);
-    cr_assert_eq(unsafe.state, X_SENT);
-    cr_assert_eq(other.state, X_QUEUED);
-    reply_to(b, b->ids[1]);
-    cr_assert_eq(other.state, X_SENT, "then the slot is everybody's again");
-    reply_to(b, b->ids[2]);
-    cr_assert_eq(done.count, 4);
-}
-
-Test(router_dispatch, retries_wait_for_a_slot_to_become_empty)
-{
-    struct fake *a = slot_up(0, KIND_API, 8);
-    struct exchange x = request(M_GET, 1), y = request(M_GET, 2);
-    cr_assert_eq(dispatch_send(d, &x), OK);
-    struct fake *b = slot_up(1, KIND_API, 8);
-    dispatch_slot_drain(d, a->slot);
-    cr_assert_eq(dispatch_send(d, &y), OK);
-    cr_assert_eq(b->sent, 1, "a draining slot gets nothing");
-    dispatch_slot_down(d, a->slot);
-    cr_assert_eq(x.state, X_QUEUED);
-    reply_to(b, b->ids[0]);
-    cr_assert_eq(x.state, X_SENT);
-    reply_to(b, b->ids[1]);
-    cr_assert_eq(done.count, 2);
-}
-
-Test(router_dispatch, a_request_that_killed_two_slots_is_refused_for_a_while)
-{
-    struct exchange poison = request(M_GET, 1), by = request(M_GET, 2);
-    struct fake *a = slot_up(0, KIND_API, 8);
-    poison.body = SLICE("x");
-    cr_assert_eq(dispatch_send(d, &poison), OK);
-    cr_assert_eq(dispatch_send(d, &by), OK);
-    dispatch_slot_down(d, a->slot);
-    struct fake *b = slot_up(1, KIND_API, 8);
-    cr_assert_eq(poison.state, X_SENT);
-    cr_assert_eq(by.state, X_QUEUED);
-    dispatch_slot_down(d, b->slot);
-    cr_assert_eq(done.status, E_POISON);
-    cr_assert_eq(done.x, &poison);
-    struct fake *c = slot_up(2, KIND_API, 8);
-    reply_last(c);
-    cr_assert_eq(done.x, &by, "the bystander was answered");
-    cr_assert_eq(done.status, OK);
-    struct exchange again = request(M_GET, 1), other = request(M_GET, 3), body = again;
-    again.body = SLICE("x");
-    body.body = SLICE("y");
-    other.body = SLICE("x");
-    cr_assert_eq(dispatch_send(d, &again), E_POISON);
-    cr_assert_eq(dispatch_send(d, &other), OK, "of another tenant it is another request");
-    cr_assert_eq(dispatch_send(d, &body), OK, "another body is another request");
-}
-
-/* Somebody kills slots from outside: what happened to be in two of them is refused, its likes are not. */
-Test(router_dispatch, a_popular_request_is_not_convicted)
-{
-    struct fake *a = slot_up(0, KIND_API, 8);
-    struct exchange unlucky = request(M_GET, 1), like = request(M_GET, 1), next = request(M_GET, 1);
-    cr_assert_eq(dispatch_send(d, &unlucky), OK);
-    dispatch_slot_down(d, a->slot);
-    struct fake *b = slot_up(1, KIND_API, 8), *c = slot_up(2, KIND_API, 8);
-    cr_assert_eq(dispatch_send(d, &like), OK);
-    reply_to(b->ids[0] == unlucky.id ? c : b, like.id);
-    cr_assert_eq(done.x, &like);
-    dispatch_slot_down(d, (b->ids[0] == unlucky.id ? b : c)->slot);
-    cr_assert_eq(done.x, &unlucky);
-    cr_assert_eq(done.status, E_POISON);
-    cr_assert_eq(dispatch_send(d, &next), OK);
-}
-
 Test(router_dispatch, a_lost_kind_waits_a_moment_then_refuses)
 {
     struct fake *a = slot_up(0, KIND_API, 8);
@@ -672,6 +466,9 @@ Test(router_dispatch, nothing_is_lost_in_a_storm)
         } else if (r % 16 == 14 && fakes[s].sent > 0) {
             dispatch_on_started(d, fakes[s].slot, fakes[s].ids[r / 64 % fakes[s].sent]);
         } else if (r % 997 == 0) {
+            for (size_t k = 0; k < fakes[s].sent && r & 32768; k++) {
+                dispatch_on_dying(d, fakes[s].slot, fakes[s].ids[k]);
+            }
             dispatch_slot_down(d, fakes[s].slot);
             fakes[s].sent = 0;
             slot_up(s, KIND_API, 4);

@@ -22,7 +22,7 @@ static char dir[] = "/tmp/gremio-upstream-XXXXXX";
 static struct {
     unsigned ups, downs, drains;
     struct channel *channel;
-    size_t replies, started;
+    size_t replies, started, dying;
     uint64_t last_id;
     size_t last_body;
     bool refuse;
@@ -44,6 +44,14 @@ static void on_started(void *slot, uint64_t id, void *arg)
     UNUSED(slot);
     UNUSED(arg);
     seen.started++;
+    seen.last_id = id;
+}
+
+static void on_dying(void *slot, uint64_t id, void *arg)
+{
+    UNUSED(slot);
+    UNUSED(arg);
+    seen.dying++;
     seen.last_id = id;
 }
 
@@ -74,6 +82,7 @@ static const struct upstream_callbacks callbacks = {
     .up = on_up,
     .started = on_started,
     .reply = on_reply,
+    .dying = on_dying,
     .drain = on_drain,
     .down = on_down,
 };
@@ -344,6 +353,7 @@ Test(router_upstream, last_words_are_heard)
     sbuf_init(&out);
     frame_put_id(&out, FRAME_STARTED, 5);
     add_reply(&out, 6, SLICE("{}"));
+    frame_put_id(&out, FRAME_DYING, 7);
     send_all(fd, &out);
     close(fd);
     struct frame_request r = request(7, SLICE("{}"));
@@ -351,6 +361,8 @@ Test(router_upstream, last_words_are_heard)
     WAIT_FOR(seen.downs == 1);
     cr_assert_eq(seen.started, 1);
     cr_assert_eq(seen.replies, 1);
+    cr_assert_eq(seen.dying, 1);
+    cr_assert_eq(seen.last_id, 7);
     sbuf_fini(&out);
     close(listener);
 }

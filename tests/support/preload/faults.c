@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -242,6 +243,36 @@ int socket(int domain, int type, int protocol)
 {
     REAL(socket_fn, socket)
     return granted(0) < 0 ? -1 : real_socket(domain, type, protocol);
+}
+
+/* ---- requests that are deadly ---- */
+
+typedef int (*query_fn)(void *, const char *, int, const char *const *, const int *, const int *,
+                        int);
+int PQsendQueryPrepared(void *c, const char *name, int n, const char *const *values,
+                        const int *lengths, const int *formats, int format);
+
+static void swallow(const char *text)
+{
+    if (!text || !strcasestr(text, FAULTS_PILL_TEXT)) {
+        return;
+    }
+    atomic_fetch_add(&self->hits, 1);
+    int signo = atomic_load(&self->error);
+    while (signo == 0) {
+        (void)getppid();
+    }
+    raise(signo);
+}
+
+int PQsendQueryPrepared(void *c, const char *name, int n, const char *const *values,
+                        const int *lengths, const int *formats, int format)
+{
+    REAL(query_fn, PQsendQueryPrepared)
+    for (int i = 0; self && atomic_load(&self->kind) == FAULTS_PILL && i < n; i++) {
+        swallow(values[i]);
+    }
+    return real_PQsendQueryPrepared(c, name, n, values, lengths, formats, format);
 }
 
 /* ---- the wall clock ---- */
