@@ -84,6 +84,17 @@ static int with_settings(int argc, char **argv, const struct conf_args *args, st
     return command_run(argc - args->rest, argv + args->rest, call);
 }
 
+/* What was printed may be a new password: one that reached nobody must not look like success. */
+static int close_output(int code)
+{
+    bool taken = fflush(stdout) == 0 && !ferror(stdout);
+    if (taken) {
+        return code;
+    }
+    fputs("gremioctl: standard output could not be written.\n", stderr);
+    return code == EXIT_OK ? EXIT_UNWRITTEN : code;
+}
+
 int main(int argc, char **argv)
 {
     struct call call = { .out = { .json = take_json(&argc, argv) } };
@@ -96,10 +107,11 @@ int main(int argc, char **argv)
     } else if (args.help) {
         code = show_help();
     } else if (args.version) {
-        code = printf("gremioctl %s\n", GREMIO_VERSION) > 0 ? EXIT_OK : EXIT_FAILED;
+        printf("gremioctl %s\n", GREMIO_VERSION);
+        code = EXIT_OK;
     } else {
         code = with_settings(argc, argv, &args, &call);
     }
     sbuf_fini(&call.why);
-    return code;
+    return close_output(code);
 }

@@ -10,15 +10,16 @@
 #include "common/sbuf.h"
 
 /* X(name, number, "code" in JSON, "what it means") */
-#define OUTPUT_EXITS(X)                                                                    \
-    X(EXIT_OK, 0, "ok", "done")                                                            \
-    X(EXIT_FAILED, 1, "failed", "something failed; nothing was left half done")            \
-    X(EXIT_USAGE, 2, "usage", "wrong arguments, values or settings")                       \
-    X(EXIT_NOT_FOUND, 3, "not_found", "no such practice")                                  \
-    X(EXIT_CONFLICT, 4, "conflict", "it exists already, or its state does not allow this") \
-    X(EXIT_PARTLY, 5, "partly", "some practices are done, some are not; run it again")     \
-    X(EXIT_REFUSED, 6, "refused", "a changed migration file, or a missing confirmation")   \
-    X(EXIT_UNREACHABLE, 7, "unreachable", "the database does not answer or refuses the login")
+#define OUTPUT_EXITS(X)                                                                        \
+    X(EXIT_OK, 0, "ok", "done")                                                                \
+    X(EXIT_FAILED, 1, "failed", "something failed; nothing was left half done")                \
+    X(EXIT_USAGE, 2, "usage", "wrong arguments, values or settings")                           \
+    X(EXIT_NOT_FOUND, 3, "not_found", "no such practice")                                      \
+    X(EXIT_CONFLICT, 4, "conflict", "it exists already, or its state does not allow this")     \
+    X(EXIT_PARTLY, 5, "partly", "some practices are done, some are not; run it again")         \
+    X(EXIT_REFUSED, 6, "refused", "a changed migration file, or a missing confirmation")       \
+    X(EXIT_UNREACHABLE, 7, "unreachable", "the database does not answer or refuses the login") \
+    X(EXIT_UNWRITTEN, 8, "unwritten", "done, but standard output did not take what was to say")
 
 enum output_exit {
 #define OUTPUT_EXIT_NAME(name, number, code, doc) name = number,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The disk under PostgreSQL's tables is full: writes say 507 storage_full, reads go on, nothing is half there, and when
  * space returns writes go on without a restart. The disk is a tmpfs in a private mount namespace, made by
- * tests/support/private-mounts; where that is not allowed the test says skipped. */
+ * tests/support/private-mounts; where that is not allowed the test says skipped. And gremioctl's words that find no room. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/api.h"
@@ -125,5 +126,19 @@ Test(disk_full, writes_say_so_and_reads_go_on)
     PQfinish(super);
     api_close(&english);
     api_close(&a);
+    api_release();
+}
+
+Test(disk_full, gremioctl_says_when_its_words_are_lost)
+{
+    static const char *const commands[] = { "tenant list", "--json tenant list", "--help" };
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        char *run = api_text("'%s/gremioctl' --config '%s/conf/gremioctl.conf' %s >",
+                             stack_env("GREMIO_BIN"), stack_env("GREMIO_STATE"), commands[i]);
+        int taken = system(api_text("%s/dev/null", run));
+        int lost = system(api_text("%s/dev/full 2>/dev/null", run));
+        cr_expect(WIFEXITED(taken) && WEXITSTATUS(taken) == 0, "%s: %d", commands[i], taken);
+        cr_expect(WIFEXITED(lost) && WEXITSTATUS(lost) == 8, "%s: %d", commands[i], lost);
+    }
     api_release();
 }
