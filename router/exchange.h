@@ -52,6 +52,7 @@ struct exchange {
         source; /* whose share it takes: the tenant's id, without one the client's address */
     enum slot_kind kind;
     bool admitted; /* counted by admit; released exactly once */
+    bool shed;     /* refused because too much is asked */
 
     /* filled by dispatch */
     void *pending; /* dispatch's own entry while X_QUEUED .. X_STARTED */

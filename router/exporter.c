@@ -24,11 +24,11 @@ static void on_request(struct exchange *x, void *arg)
 {
     struct exporter *e = arg;
     if (!slice_eq(x->path, SLICE("/metrics"))) {
-        http_problem(x, E_NOT_FOUND, NULL, NULL);
+        http_problem(x, E_NOT_FOUND, NULL);
         return;
     }
     if (x->method != M_GET && x->method != M_HEAD) {
-        http_problem(x, E_METHOD, NULL, NULL);
+        http_problem(x, E_METHOD, NULL);
         return;
     }
     struct sbuf text;

@@ -10,24 +10,7 @@
 #include "common/str.h"
 #include "router/static.h"
 
-#define DETAIL_NONE NULL, NULL
-
 /* ---- answers ---- */
-
-/* A problem document with a field that http_problem does not know. */
-static void refuse_with(struct exchange *x, enum err e, struct http_answer *a)
-{
-    struct problem p = { .err = e };
-    struct sbuf body;
-    sbuf_init(&body);
-    problem_write(&body, &p, x->lang, slice_of(x->request_id));
-    strncpy(x->code, err_info(e)->code, sizeof(x->code) - 1);
-    a->status = err_info(e)->status;
-    a->content_type = SLICE("application/problem+json");
-    a->body = sbuf_slice(&body);
-    http_reply(x, a);
-    sbuf_fini(&body);
-}
 
 static void refuse_token(struct exchange *x, enum err e)
 {
@@ -36,7 +19,7 @@ static void refuse_token(struct exchange *x, enum err e)
         .www_authenticate = given ? SLICE("Bearer realm=\"gremio\", error=\"invalid_token\"")
                                   : SLICE("Bearer realm=\"gremio\""),
     };
-    refuse_with(x, e, &a);
+    http_problem(x, e, &a);
 }
 
 static void refuse_method(struct exchange *x, uint32_t allow)
@@ -45,7 +28,15 @@ static void refuse_method(struct exchange *x, uint32_t allow)
     struct http_answer a = { 0 };
     method_list(allow, text);
     a.allow = slice_of(text);
-    refuse_with(x, E_METHOD, &a);
+    http_problem(x, E_METHOD, &a);
+}
+
+/* What was not even looked at because too much is asked, by all or by its source, may come again later: its connection
+ * rests until then. */
+static void refuse(struct exchange *x, enum err e)
+{
+    x->shed = e == E_OVERLOADED || e == E_RATE_LIMITED;
+    http_problem(x, e, &(struct http_answer){ .rest = x->shed });
 }
 
 /* With the fields of draft-ietf-httpapi-ratelimit-headers. */
@@ -53,12 +44,11 @@ static void refuse_rate(const struct flow *f, struct exchange *x)
 {
     char limit[96];
     snprintf(limit, sizeof(limit), "\"tenant\";q=%" PRId64 ";w=1", f->settings->tenant_rate);
-    struct http_answer a = {
-        .ratelimit_policy = slice_of(limit),
-        .ratelimit = SLICE("\"tenant\";r=0;t=1"),
-        .retry_after = 1,
-    };
-    refuse_with(x, E_RATE_LIMITED, &a);
+    x->shed = true;
+    http_problem(x, E_RATE_LIMITED,
+                 &(struct http_answer){ .ratelimit_policy = slice_of(limit),
+                                        .ratelimit = SLICE("\"tenant\";r=0;t=1"),
+                                        .rest = true });
 }
 
 static void answer_json(struct exchange *x, int status, struct slice body)
@@ -134,7 +124,7 @@ void flow_on_done(struct exchange *x, enum err status, const struct frame_reply 
     admit_leave(f->admit, x);
     if (status != OK) {
         count_shed(f, status, true);
-        http_problem(x, status, DETAIL_NONE);
+        refuse(x, status);
         return;
     }
     answer_reply(x, reply);
@@ -179,7 +169,7 @@ static void serve_other(const struct flow *f, struct exchange *x, const struct r
     } else if (!static_serve(x, f->settings->static_dir)) {
         /* A process that has met no slot yet does not know what exists. */
         bool known = routes_map(f->routes)->count > 0;
-        http_problem(x, known ? E_NOT_FOUND : E_UNAVAILABLE, DETAIL_NONE);
+        http_problem(x, known ? E_NOT_FOUND : E_UNAVAILABLE, NULL);
     }
 }
 
@@ -276,7 +266,7 @@ static void refuse_head(struct flow *f, struct exchange *x, enum err e)
         if (e == E_OVERLOADED) {
             metrics_shed(&f->metrics, SHED_PROCESS);
         }
-        http_problem(x, e, DETAIL_NONE);
+        refuse(x, e);
     }
 }
 
@@ -330,7 +320,7 @@ static void on_request(struct exchange *x, void *arg)
     if (e != OK) {
         count_shed(f, e, x->admitted);
         admit_leave(f->admit, x);
-        http_problem(x, e, DETAIL_NONE);
+        refuse(x, e);
     }
 }
 
@@ -345,7 +335,7 @@ static void on_gone(struct exchange *x, void *arg)
     dispatch_gone(f->dispatch, x);
     admit_leave(f->admit, x);
     if (x->conn) {
-        http_problem(x, E_OVERLOADED, DETAIL_NONE);
+        refuse(x, E_OVERLOADED);
     } else {
         http_drop(x);
     }

@@ -15,6 +15,7 @@
 #include "router/http_exchange.h"
 #include "router/http_life.h"
 #include "router/http_peer.h"
+#include "router/http_rest.h"
 #include "router/http_timer.h"
 #include "router/http_write.h"
 
@@ -144,12 +145,11 @@ void http_reply(struct exchange *x, const struct http_answer *a)
     http_write_answer((struct http_exchange *)(void *)x, a);
 }
 
-void http_problem(struct exchange *x, enum err e, const char *detail_es, const char *detail_en)
+void http_problem(struct exchange *x, enum err e, const struct http_answer *more)
 {
     enum err shown = e == E_NOMEM ? E_OVERLOADED
                                   : e; /* passes, and is none of the client's business */
-    http_write_problem((struct http_exchange *)(void *)x, shown,
-                       (const char *const[2]){ [LANG_ES] = detail_es, [LANG_EN] = detail_en });
+    http_write_problem((struct http_exchange *)(void *)x, shown, more);
 }
 
 void http_drop(struct exchange *x)
@@ -169,6 +169,7 @@ static bool is_idle(const struct http_conn *c)
     char byte;
     return c->phase == HTTP_IDLE && c->requests > 0 &&
            evbuffer_get_length(bufferevent_get_output(c->bev)) == 0 &&
+           evbuffer_get_length(bufferevent_get_input(c->bev)) == 0 &&
            recv(bufferevent_getfd(c->bev), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
@@ -225,6 +226,9 @@ void http_drain(struct http_server *s)
     struct http_conn *next;
     for (struct http_conn *c = LIST_FIRST(&s->conns); c != NULL; c = next) {
         next = LIST_NEXT(c, link);
+        if (c->phase == HTTP_REST) {
+            http_rest_end(c);
+        }
         if (is_idle(c)) {
             http_life_kill(c);
         } else if (c->phase == HTTP_IDLE || c->phase == HTTP_HANDSHAKE) {

@@ -20,8 +20,8 @@ void http_set_tls(struct http_server *s, void *tls);
 void http_accept_body(struct exchange *x, uint64_t max);
 /* Answers once; afterwards x is not the caller's any more. Works also when the client is gone. */
 void http_reply(struct exchange *x, const struct http_answer *a);
-/* Answers with the problem document of e; detail may be NULL (texts es, en). */
-void http_problem(struct exchange *x, enum err e, const char *detail_es, const char *detail_en);
+/* Answers with the problem document of e and the other fields of *more (NULL: none). */
+void http_problem(struct exchange *x, enum err e, const struct http_answer *more);
 /* Gives back an exchange whose client is gone, without an answer. A client that is still there is cut off. */
 void http_drop(struct exchange *x);
 /* Stops listening (after taking in what the kernel has accepted), closes idle connections, lets the rest finish with

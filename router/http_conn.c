@@ -29,7 +29,7 @@ void http_conn_refuse(struct http_conn *c, enum err e)
         return;
     }
     c->hx->x.close_after = true;
-    http_write_problem(c->hx, taken == OK ? e : taken, (const char *const[2]){ NULL, NULL });
+    http_write_problem(c->hx, taken == OK ? e : taken, NULL);
 }
 
 /* The head is whole and lies at the front of in. True: go on pumping. */
@@ -178,6 +178,7 @@ static bool advance(struct http_conn *c)
     case HTTP_HANDSHAKE:
     case HTTP_DECIDE:
     case HTTP_BUSY:
+    case HTTP_REST:
     case HTTP_CLOSING:
     case HTTP_LINGER:
     case HTTP_DEAD:
@@ -194,6 +195,9 @@ static void end_of_input(struct http_conn *c)
     size_t waiting = evbuffer_get_length(bufferevent_get_input(c->bev));
     if (c->phase == HTTP_IDLE && waiting > 0 && unsent > HTTP_UNSENT_MAX) {
         return; /* on_written goes on */
+    }
+    if (c->phase == HTTP_REST && waiting > 0) {
+        return; /* the end of the rest goes on */
     }
     if (unsent > 0 && c->hx == NULL) {
         http_life_phase(c, HTTP_CLOSING);

@@ -33,6 +33,7 @@ void http_life_phase(struct http_conn *c, enum http_phase next)
         break;
     case HTTP_DECIDE:
     case HTTP_BUSY:
+    case HTTP_REST:    /* http_rest_begin knows */
     case HTTP_CLOSING: /* ended by flow's deadline or the write stall */
     case HTTP_DEAD:
         c->deadline_us = 0;

@@ -49,6 +49,7 @@ enum http_phase {
     HTTP_DECIDE,    /* flow has seen the head and neither answered nor taken the body */
     HTTP_BODY,      /* the body is coming */
     HTTP_BUSY,      /* flow holds the exchange; nothing more is read than the buffer takes */
+    HTTP_REST,      /* was refused for load: what comes before its Retry-After waits */
     HTTP_CLOSING,   /* the last answer is on its way out */
     HTTP_LINGER,    /* our side is shut; what the client still sends is thrown away */
     HTTP_DEAD,      /* freed as soon as the pump up the stack returns */
@@ -66,6 +67,9 @@ struct http_conn {
     bool eof;            /* the client will send no more */
     bool queued;         /* something went into the output buffer: watch it for stalls */
     bool body_begun;     /* limits of the body were checked */
+    bool shared;         /* has brought requests of several practices: a proxy's, it never rests */
+    unsigned refused;    /* times in a row, for load */
+    struct uuid tenant;  /* of the last request that had one */
     int64_t deadline_us; /* of the phase; 0: none */
     int64_t start_us;    /* first byte of the present request */
     int64_t body_us;     /* body began */

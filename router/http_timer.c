@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "router/http_conn.h"
 #include "router/http_life.h"
+#include "router/http_rest.h"
 #include "router/http_unsent.h"
 
 /* After the grace, the body must have come at the least rate since. */
@@ -29,6 +30,9 @@ static void expire(struct http_conn *c)
             return; /* the last answers are still being read */
         }
         http_life_kill(c);
+        return;
+    case HTTP_REST:
+        http_rest_end(c);
         return;
     case HTTP_HANDSHAKE:
     case HTTP_LINGER:

@@ -11,6 +11,7 @@ struct http_limits {
     int64_t header_timeout, body_timeout, body_min_rate, body_grace, idle_timeout,
         write_timeout;  /* ms; rate in bytes/s */
     int64_t unsent_max; /* bytes of all answers that clients have not taken */
+    int64_t rest_max;   /* ms; 0: who is refused for load may come again at once */
     int64_t requests_per_connection, connections_max, connections_per_address;
 };
 
@@ -39,6 +40,8 @@ struct http_answer {
     struct slice www_authenticate;                          /* with 401; empty: Bearer */
     struct slice ratelimit, ratelimit_policy;               /* with 429 */
     int retry_after;                                        /* seconds, 0: no field */
+    bool
+        rest; /* refused for load: the connection is not read before Retry-After, which http sets */
     bool replayed;
 };
 

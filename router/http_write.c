@@ -14,6 +14,7 @@
 #include "common/uuid.h"
 #include "router/http_exchange.h"
 #include "router/http_life.h"
+#include "router/http_rest.h"
 #include "router/http_unsent.h"
 #include "router/reply.h"
 
@@ -81,8 +82,17 @@ static void carry_on(struct http_conn *c)
         if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
             http_write_linger(c);
         }
-    } else if (input_waiting(c) > 0 || c->eof) {
+    } else if (c->eof || (input_waiting(c) > 0 && c->phase == HTTP_IDLE)) {
         http_life_wake(c);
+    }
+}
+
+static void next_phase(struct http_conn *c, bool close, unsigned rest)
+{
+    if (rest > 0 && !close) {
+        http_rest_begin(c, rest);
+    } else {
+        http_life_phase(c, close ? HTTP_CLOSING : HTTP_IDLE);
     }
 }
 
@@ -96,16 +106,19 @@ void http_write_answer(struct http_exchange *hx, const struct http_answer *a)
     }
     bool close = must_close(c, &hx->x);
     bool bodyless = hx->x.method == M_HEAD || !reply_has_body(a->status);
+    unsigned rest = http_rest_judge(c, &hx->x, a->rest);
+    struct http_answer told = *a;
+    told.retry_after = rest > 0 ? (int)rest : a->retry_after;
     struct reply_frame frame = { .request_id = slice_of(hx->x.request_id),
                                  .lang = hx->x.lang,
                                  .close = close };
     sbuf_reset(&s->out, OUT_KEEP);
-    reply_head(&s->out, a, &frame);
+    reply_head(&s->out, &told, &frame);
     struct slice head = sbuf_slice(&s->out);
     struct slice body = bodyless ? (struct slice){ 0 } : a->body;
     bool sent = !sbuf_failed(&s->out) && send_parts(c, head, body, close);
     c->hx = NULL;
-    http_life_phase(c, close ? HTTP_CLOSING : HTTP_IDLE);
+    next_phase(c, close, rest);
     http_exchange_end(hx, a->status, head.n + body.n);
     if (!sent) {
         http_life_kill(c);
@@ -114,19 +127,19 @@ void http_write_answer(struct http_exchange *hx, const struct http_answer *a)
     carry_on(c);
 }
 
-void http_write_problem(struct http_exchange *hx, enum err e, const char *const detail[2])
+void http_write_problem(struct http_exchange *hx, enum err e, const struct http_answer *more)
 {
     struct http_server *s = hx->server;
     const struct err_info *info = err_info(e);
-    struct problem p = { .err = e,
-                         .detail = { [LANG_ES] = detail[LANG_ES], [LANG_EN] = detail[LANG_EN] } };
+    struct problem p = { .err = e };
     sbuf_reset(&s->doc, OUT_KEEP);
     problem_write(&s->doc, &p, hx->x.lang, slice_of(hx->x.request_id));
     strncpy(hx->x.code, info->code, sizeof(hx->x.code) - 1);
-    struct http_answer a = { .status = info->status,
-                             .content_type = SLICE("application/problem+json"),
-                             .body = sbuf_slice(&s->doc),
-                             .retry_after = info->retryable ? 1 : 0 };
+    struct http_answer a = more != NULL ? *more : (struct http_answer){ 0 };
+    a.status = info->status;
+    a.content_type = SLICE("application/problem+json");
+    a.body = sbuf_slice(&s->doc);
+    a.retry_after = info->retryable ? 1 : 0;
     http_write_answer(hx, &a);
 }
 

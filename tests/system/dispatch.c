@@ -108,6 +108,7 @@ struct desk {
     struct api api;
 };
 
+/* Who is refused may ask again at once on the same connection. */
 static struct desk desk_open(const char *name, const char *router_setting)
 {
     struct desk o = { .api = api_login(OWNER_A) };
@@ -115,7 +116,7 @@ static struct desk desk_open(const char *name, const char *router_setting)
     o.own = own_open(
         name,
         (const char *const[]){ "api_slots=1", "lock_timeout=50s", "statement_timeout=55s", NULL },
-        (const char *const[]){ router_setting, "queue_max=5", NULL });
+        (const char *const[]){ router_setting, "queue_max=5", "rest_max=0s", NULL });
     return o;
 }
 

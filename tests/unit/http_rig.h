@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* A server on a loopback port and clients in the same thread: every wait turns the event loop until its condition
  * holds or five seconds have passed. What a path does: /hold keeps the exchange, /later keeps it in on_head already,
- * /deny answers in on_head, /small takes 10 bytes, /big answers 8 MiB, everything else echoes. */
+ * /deny answers in on_head, /full is refused for load, /small takes 10 bytes, /big answers 8 MiB, everything else echoes.
+ * A query names the practice. */
 #ifndef GREMIO_HTTP_RIG_H
 #define GREMIO_HTTP_RIG_H
 
@@ -39,8 +40,12 @@ static inline void rig_on_head(struct exchange *x, void *arg)
 {
     struct rig *r = arg;
     r->heads++;
-    if (slice_eq(x->path, SLICE("/deny"))) {
-        http_problem(x, E_UNAUTHENTICATED, NULL, NULL);
+    x->has_tenant = x->query.n > 0;
+    x->tenant.id.b[0] = x->has_tenant ? (uint8_t)x->query.p[0] : 0;
+    if (slice_eq(x->path, SLICE("/full"))) {
+        http_problem(x, E_OVERLOADED, &(struct http_answer){ .rest = true });
+    } else if (slice_eq(x->path, SLICE("/deny"))) {
+        http_problem(x, E_UNAUTHENTICATED, NULL);
     } else if (slice_eq(x->path, SLICE("/later"))) {
         r->held = x;
     } else {
@@ -104,6 +109,7 @@ static inline void rig_init(struct rig *r)
                                    .write_timeout = 30000,
                                    .unsent_max = 32 << 20,
                                    .requests_per_connection = 1000,
+                                   .rest_max = 4000,
                                    .connections_max = 1000,
                                    .connections_per_address = 1000 } };
     rig_big = calloc(1, RIG_BIG);

@@ -325,7 +325,7 @@ Test(http, on_head_may_decide_later)
     r.held = NULL;
     rig_expect(&r, in, "\r\n\r\nhello", 1);
     RIG_UNTIL(&r, r.held != NULL);
-    http_problem(r.held, E_FORBIDDEN, NULL, NULL);
+    http_problem(r.held, E_FORBIDDEN, NULL);
     r.held = NULL;
     rig_expect(&r, in, "HTTP/1.1 403", 1);
     RIG_UNTIL(&r, r.held != NULL);
@@ -361,7 +361,7 @@ Test(http, freeing_the_server_spares_held_exchanges)
     RIG_UNTIL(&r, r.held != NULL);
     http_free(r.server);
     cr_expect_eq(r.gone, 1);
-    http_problem(r.held, E_UNAVAILABLE, NULL, NULL); /* the last user frees the server's memory */
+    http_problem(r.held, E_UNAVAILABLE, NULL); /* the last user frees the server's memory */
     rig_expect_close(&r, in);
     rig_hang_up(in);
     r.server = NULL;

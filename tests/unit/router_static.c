@@ -19,7 +19,7 @@ static void on_request(struct exchange *x, void *arg)
 {
     UNUSED(arg);
     if (!static_serve(x, dir)) {
-        http_problem(x, E_NOT_FOUND, NULL, NULL);
+        http_problem(x, E_NOT_FOUND, NULL);
     }
 }
 
