@@ -4,7 +4,11 @@
  *   open_loop HOST PORT [SKIP+]SECONDS GROUP...      GROUP = NAME,OP,RATE,TOKENS[,FIRST,LAST]
  * What is due in the first SKIP seconds is sent, but not counted.
  * OP: read, agenda, book, health. RATE: requests a second; -N: closed loop of N connections. TOKENS: a file with a line
- * "TOKEN STAFF_ID" for each practice, of which lines FIRST to LAST (from 1) take turns. One line of figures a group. */
+ * "TOKEN STAFF_ID" for each practice, of which lines FIRST to LAST (from 1) take turns.
+ * A connection is a client: it belongs to one practice, and a practice's clients ask in turn, whether or not they were told to
+ * come back later (Retry-After). Who comes back too early is counted apart (early), and his time counts from when he
+ * should have come. What finds no client that is free is unsent. One line of figures a
+ * group; cpu: seconds of this process. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
@@ -21,27 +25,32 @@
 #include <unistd.h>
 
 #define GROUPS_MAX   8
-#define CONNS_MAX    8000
+#define CONNS_MAX    8000 /* of a group */
+#define CLIENTS_MAX  1000 /* of a practice: connections_per_address */
 #define HEAD_MAX     4096
-#define APPOINTMENTS 200 /* of bench/seed.sql, by BENCH_APPOINTMENTS */
-#define LINGER_US    3000000
+#define APPOINTMENTS 200     /* of bench/seed.sql, by BENCH_APPOINTMENTS */
+#define LINGER_US    6000000 /* longer than anybody is told to stay away */
 
-enum outcome { GOOD, REFUSED, FAILED, OUTCOMES };
+enum outcome { GOOD, REFUSED, FAILED, EARLY, OUTCOMES };
 
 struct series {
     uint32_t *us;
     size_t count, room;
 };
 
+struct conn;
+
 struct practice {
     char token[2048], staff[64];
+    struct conn **idle; /* a ring of clients: the next to ask, and how many */
+    size_t clients, first, free;
 };
 
 struct group {
     char name[32], op[16];
     double rate;
     struct practice *practices;
-    size_t count, next, sent, unsent, codes[600];
+    size_t count, next, sent, unsent, good, refused, codes[600];
     double due_us;
     struct series took[OUTCOMES];
 };
@@ -49,7 +58,9 @@ struct group {
 struct conn {
     int fd;              /* -1: not open */
     struct group *group; /* NULL: idle */
-    double due_us;
+    struct practice *practice;
+    double due_us, back_us; /* back: not to ask before */
+    bool early;
     char head[HEAD_MAX];
     size_t head_len, body_left;
     bool in_body, last;
@@ -57,10 +68,8 @@ struct conn {
 };
 
 static struct group groups[GROUPS_MAX];
-static size_t group_count, open_count;
-static struct conn conns[CONNS_MAX];
-static struct conn *idle[CONNS_MAX];
-static size_t idle_count;
+static size_t group_count, conn_count;
+static struct conn conns[GROUPS_MAX * CONNS_MAX];
 static struct sockaddr_in address;
 static int poller;
 static double begin_us, end_us; /* of what is counted */
@@ -82,7 +91,7 @@ static void die(const char *what)
 
 static void read_practices(struct group *g, const char *file, size_t first, size_t last)
 {
-    struct practice p;
+    struct practice p = { 0 };
     FILE *in = fopen(file, "r");
     if (!in) {
         die("no file of tokens");
@@ -100,6 +109,20 @@ static void read_practices(struct group *g, const char *file, size_t first, size
     }
 }
 
+static void make_clients(struct group *g)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        struct practice *p = &g->practices[i];
+        p->clients = CONNS_MAX / g->count < CLIENTS_MAX ? CONNS_MAX / g->count : CLIENTS_MAX;
+        p->free = p->clients;
+        p->idle = calloc(p->clients, sizeof(struct conn *));
+        for (size_t k = 0; k < p->clients; k++) {
+            p->idle[k] = &conns[conn_count++];
+            *p->idle[k] = (struct conn){ .fd = -1, .practice = p };
+        }
+    }
+}
+
 static void read_group(const char *text)
 {
     struct group *g = &groups[group_count++];
@@ -111,6 +134,7 @@ static void read_group(const char *text)
         die("GROUP is NAME,OP,RATE,TOKENS[,FIRST,LAST]");
     }
     read_practices(g, file, first, last);
+    make_clients(g);
 }
 
 static void add_sample(struct series *s, double us)
@@ -154,9 +178,8 @@ static size_t book(char *out, size_t max, const struct practice *p)
         p->token, n, body);
 }
 
-static size_t make_request(struct group *g, char *out, size_t max)
+static size_t make_request(const struct group *g, const struct practice *p, char *out, size_t max)
 {
-    const struct practice *p = &g->practices[g->next++ % g->count];
     char target[128], day[16];
     if (strcmp(g->op, "book") == 0) {
         return book(out, max, p);
@@ -184,7 +207,6 @@ static void close_conn(struct conn *c)
     if (c->fd >= 0) {
         close(c->fd);
         c->fd = -1;
-        open_count--;
     }
 }
 
@@ -202,44 +224,73 @@ static bool open_conn(struct conn *c)
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
     epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &e);
-    open_count++;
     return true;
+}
+
+static void count(struct conn *c, enum outcome outcome)
+{
+    struct group *g = c->group;
+    if (c->due_us < begin_us) {
+        return;
+    }
+    g->good += outcome == GOOD;
+    g->refused += outcome == REFUSED;
+    g->codes[c->status > 0 && c->status < 600 ? c->status : 0]++;
+    if (c->early && outcome != FAILED) {
+        add_sample(&g->took[EARLY], now_us() - c->back_us);
+    } else {
+        add_sample(&g->took[outcome], now_us() - c->due_us);
+    }
 }
 
 static void end_request(struct conn *c, enum outcome outcome)
 {
-    struct group *g = c->group;
-    if (c->due_us >= begin_us) {
-        add_sample(&g->took[outcome], now_us() - c->due_us);
-        g->codes[c->status > 0 && c->status < 600 ? c->status : 0]++;
-    }
+    struct practice *p = c->practice;
+    count(c, outcome);
     c->group = NULL;
     if (outcome == FAILED || c->last) {
         close_conn(c);
     }
-    idle[idle_count++] = c;
+    p->idle[(p->first + p->free++) % p->clients] = c;
 }
 
-static void send_request(struct group *g, double due_us)
+static void send_on(struct conn *c, struct group *g, double due_us)
 {
     char text[4096];
-    struct conn *c = idle_count > 0 ? idle[--idle_count] : NULL;
-    if (!c || (c->fd < 0 && !open_conn(c))) {
-        g->unsent++;
-        if (c) {
-            idle[idle_count++] = c;
-        }
-        return;
-    }
-    size_t n = make_request(g, text, sizeof(text));
     c->group = g;
     c->due_us = due_us;
+    c->early = now_us() < c->back_us;
     c->head_len = c->body_left = 0;
     c->in_body = c->last = false;
     c->status = 0;
     g->sent += due_us >= begin_us;
+    size_t n = make_request(g, c->practice, text, sizeof(text));
     if (send(c->fd, text, n, MSG_NOSIGNAL) != (ssize_t)n) {
         end_request(c, FAILED);
+    }
+}
+
+/* The next client of the next practice. */
+static void send_request(struct group *g, double due_us)
+{
+    struct practice *p = &g->practices[g->next++ % g->count];
+    struct conn *c = p->free > 0 ? p->idle[p->first] : NULL;
+    if (!c || (c->fd < 0 && !open_conn(c))) {
+        g->unsent += due_us >= begin_us;
+        return;
+    }
+    p->first = (p->first + 1) % p->clients;
+    p->free--;
+    send_on(c, g, due_us);
+}
+
+/* A client of a closed loop asks again at once. */
+static void ask_again(struct group *g, struct conn *c)
+{
+    struct practice *p = c->practice;
+    if (c->fd >= 0 || open_conn(c)) {
+        p->free--; /* it was put last */
+        send_on(c, g, now_us());
     }
 }
 
@@ -247,10 +298,12 @@ static void answered(struct conn *c)
 {
     bool refused = c->status == 429 || c->status == 503;
     bool good = (c->status >= 200 && c->status < 300) || c->status == 409;
+    const char *after = strstr(c->head, "Retry-After: ");
     struct group *g = c->group;
     end_request(c, refused ? REFUSED : good ? GOOD : FAILED);
+    c->back_us = refused && after ? now_us() + atof(after + 13) * 1e6 : 0;
     if (g->rate <= 0 && now_us() < end_us) {
-        send_request(g, now_us());
+        ask_again(g, c);
     }
 }
 
@@ -314,7 +367,7 @@ static double send_due(double now)
 
 static bool anything_open(void)
 {
-    for (size_t i = 0; i < CONNS_MAX; i++) {
+    for (size_t i = 0; i < conn_count; i++) {
         if (conns[i].group) {
             return true;
         }
@@ -334,7 +387,7 @@ static void run(void)
             take_bytes(ready[i].data.ptr);
         }
     }
-    for (size_t i = 0; i < CONNS_MAX; i++) {
+    for (size_t i = 0; i < conn_count; i++) {
         if (conns[i].group) {
             end_request(&conns[i], FAILED);
         }
@@ -352,17 +405,27 @@ static double at(const struct series *s, double part)
     return s->count ? s->us[(size_t)(part * (double)(s->count - 1))] / 1e3 : 0;
 }
 
+static double cpu_s(void)
+{
+    struct rusage r;
+    getrusage(RUSAGE_SELF, &r);
+    return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
+           (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
+}
+
 static void report(struct group *g, double seconds)
 {
     for (int i = 0; i < OUTCOMES; i++) {
         qsort(g->took[i].us, g->took[i].count, sizeof(uint32_t), by_size);
     }
-    const struct series *good = &g->took[GOOD], *refused = &g->took[REFUSED];
+    const struct series *good = &g->took[GOOD], *refused = &g->took[REFUSED],
+                        *early = &g->took[EARLY];
     printf("%s sent=%.0f good=%.0f p50=%.2f p99=%.2f max=%.2f refused=%.0f rp50=%.2f rp99=%.2f "
-           "rmax=%.2f failed=%zu unsent=%zu codes=",
-           g->name, (double)g->sent / seconds, (double)good->count / seconds, at(good, 0.5),
-           at(good, 0.99), at(good, 1), (double)refused->count / seconds, at(refused, 0.5),
-           at(refused, 0.99), at(refused, 1), g->took[FAILED].count, g->unsent);
+           "rmax=%.2f early=%.0f ep50=%.2f ep99=%.2f failed=%zu unsent=%.0f cpu=%.2f codes=",
+           g->name, (double)g->sent / seconds, (double)g->good / seconds, at(good, 0.5),
+           at(good, 0.99), at(good, 1), (double)g->refused / seconds, at(refused, 0.5),
+           at(refused, 0.99), at(refused, 1), (double)early->count / seconds, at(early, 0.5),
+           at(early, 0.99), g->took[FAILED].count, (double)g->unsent / seconds, cpu_s());
     for (int i = 0; i < 600; i++) {
         if (g->codes[i]) {
             printf("%d:%zu,", i, g->codes[i]);
@@ -376,7 +439,7 @@ int main(int argc, char **argv)
     if (argc < 5) {
         die("open_loop HOST PORT [SKIP+]SECONDS GROUP...");
     }
-    struct rlimit files = { CONNS_MAX + 100, CONNS_MAX + 100 };
+    struct rlimit files = { 2 * CONNS_MAX + 100, 2 * CONNS_MAX + 100 };
     setrlimit(RLIMIT_NOFILE, &files);
     const char *plus = strchr(argv[3], '+');
     double skip = plus ? atof(argv[3]) : 0, seconds = atof(plus ? plus + 1 : argv[3]);
@@ -385,10 +448,6 @@ int main(int argc, char **argv)
     inet_pton(AF_INET, argv[1], &address.sin_addr);
     poller = epoll_create1(0);
     srand((unsigned)time(NULL) ^ (unsigned)getpid());
-    for (size_t i = CONNS_MAX; i-- > 0;) {
-        conns[i].fd = -1;
-        idle[idle_count++] = &conns[i];
-    }
     for (int i = 4; i < argc && group_count < GROUPS_MAX; i++) {
         read_group(argv[i]);
     }
