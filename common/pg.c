@@ -122,6 +122,10 @@ static const struct {
 } meanings[] = {
     { "23P01", "allocation_no_overlap", E_SLOT_TAKEN },
     { "23P01", "client_busy_no_overlap", E_CLIENT_CONFLICT },
+    /* Whom an appointment names was renamed between reading the name and writing it: the next run reads the new one. */
+    { "23503", "appointment_client_name", E_AGAIN },
+    { "23503", "appointment_service_name", E_AGAIN },
+    { "23503", "appointment_staff_name", E_AGAIN },
     { "23505", NULL, E_ALREADY_EXISTS },
     { "57014", NULL, E_DEADLINE },
     { "55P03", NULL, E_BUSY },

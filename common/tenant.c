@@ -82,6 +82,21 @@ enum err tenant_schema(struct slice code, char out[TENANT_NAME_MAX])
     return OK;
 }
 
+void tenant_role(const struct uuid *id, char out[TENANT_ROLE_MAX])
+{
+    char text[UUID_TEXT];
+    char *to = out;
+    uuid_format(id, text);
+    *to++ = 'p';
+    *to++ = '_';
+    for (const char *from = text; *from; from++) {
+        if (*from != '-') {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+}
+
 enum err tenant_pool_login(unsigned pool, char out[24])
 {
     if (pool >= TENANT_POOLS_MAX) {
@@ -91,9 +106,19 @@ enum err tenant_pool_login(unsigned pool, char out[24])
     return OK;
 }
 
-/* "t_CODE", or one of the installation's own names: "gremio" and "gremio_" with more. */
+static bool is_role(struct slice name)
+{
+    static const char digits[] = "0123456789abcdef";
+    return name.n == TENANT_ROLE_MAX - 1 && str_starts(name, SLICE("p_")) &&
+           strspn(name.p + 2, digits) == name.n - 2;
+}
+
+/* "t_CODE", "p_ID", or one of the installation's own names: "gremio" and "gremio_" with more. */
 static bool name_is_ours(struct slice name)
 {
+    if (is_role(name)) {
+        return true;
+    }
     if (str_starts(name, SLICE("t_"))) {
         return tenant_code_valid((struct slice){ name.p + 2, name.n - 2 });
     }

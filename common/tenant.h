@@ -9,6 +9,7 @@
 
 #define TENANT_CODE_MAX 9  /* 8 characters and a NUL */
 #define TENANT_NAME_MAX 16 /* "t_xxxxxxxx" and room */
+#define TENANT_ROLE_MAX 35 /* "p_", 32 hexadecimal digits and a NUL */
 #define TENANT_SLUG_MAX 41 /* 40 characters and a NUL */
 #define TENANT_POOL_CAPACITY \
     1000 /* tenants of one pool login: PostgreSQL 15 role switches stay fast */
@@ -27,7 +28,7 @@ enum tenant_state {
 /* What the directory knows of a tenant; the same facts go with every request to a slot. */
 struct tenant {
     struct uuid id;
-    char code[TENANT_CODE_MAX]; /* 4 to 8 of [a-z0-9]; names the schema and the role */
+    char code[TENANT_CODE_MAX]; /* 4 to 8 of [a-z0-9]; names the schema */
     char slug[TENANT_SLUG_MAX]; /* the practice's public name, may change */
     uint16_t pool;              /* 0 .. TENANT_POOLS_MAX - 1 */
     enum tenant_state state;
@@ -40,8 +41,11 @@ bool tenant_code_valid(struct slice code);
 bool tenant_slug_valid(struct slice slug);
 /* A fresh random code of 8 characters. */
 void tenant_code_make(char out[TENANT_CODE_MAX]);
-/* "t_" + code: the schema's name and its role's name. E_BAD_REQUEST on an invalid code, out untouched. */
+/* "t_" + code: the schema's name. E_BAD_REQUEST on an invalid code, out untouched. */
 MUST_USE enum err tenant_schema(struct slice code, char out[TENANT_NAME_MAX]);
+/* "p_" + the id's 32 digits: the role's name. It comes from the id and the schema's name from the code, so a code that
+ * is another practice's leads to a schema in which the role has no rights. */
+void tenant_role(const struct uuid *id, char out[TENANT_ROLE_MAX]);
 /* "gremio_pool_NN": the login of a pool. */
 MUST_USE enum err tenant_pool_login(unsigned pool, char out[24]);
 /* Identifier in double quotes for SQL text built in provisioning: accepts only names made above and the fixed

@@ -15,17 +15,23 @@
 
 /* The quoted names one practice's script is filled with. */
 struct names {
-    char tenant[68];
+    char schema[68];
+    char tenant[68]; /* the practice's role */
     char pool[68];
 };
 
 static enum err names_of(const struct apply_target *t, struct names *out)
 {
     char schema[TENANT_NAME_MAX];
+    char role[TENANT_ROLE_MAX];
     char login[24];
+    struct uuid id;
+    TRY(uuid_parse(slice_of(t->id), &id));
+    tenant_role(&id, role);
     TRY(tenant_schema(slice_of(t->code), schema));
     TRY(tenant_pool_login(t->pool, login));
-    TRY(tenant_quote(schema, out->tenant));
+    TRY(tenant_quote(schema, out->schema));
+    TRY(tenant_quote(role, out->tenant));
     return tenant_quote(login, out->pool);
 }
 
@@ -96,6 +102,26 @@ enum err apply_script(PGconn *c, const char *text, struct sbuf *why)
     char sqlstate[6] = "";
     TRY(send(c, text, why));
     return collect(c, text, sqlstate, why);
+}
+
+/* Runs sql with its :names filled in. */
+static enum err run_filled(PGconn *c, const char *sql, const struct names *names, struct sbuf *why)
+{
+    const struct script_token tokens[] = {
+        { "schema", names->schema },
+        { "tenant", names->tenant },
+        { "pool", names->pool },
+        { 0 },
+    };
+    struct sbuf text;
+    sbuf_init(&text);
+    enum err e = script_fill(slice_of(sql), tokens, &text);
+    sbuf_char(&text, '\0');
+    if (e == OK) {
+        e = sbuf_failed(&text) ? E_NOMEM : apply_script(c, text.data, why);
+    }
+    sbuf_fini(&text);
+    return e;
 }
 
 /* What runs the files of one practice. */
@@ -174,25 +200,12 @@ enum err apply_create(PGconn *c, const struct apply_target *t, const struct migr
                                "CREATE ROLE :tenant NOLOGIN NOINHERIT;"
                                "GRANT :tenant TO :pool;"
                                "SET LOCAL ROLE gremio_owner;"
-                               "CREATE SCHEMA :tenant;"
-                               "GRANT USAGE ON SCHEMA :tenant TO :tenant, :pool;"
-                               "SET LOCAL search_path = :tenant";
+                               "CREATE SCHEMA :schema;"
+                               "GRANT USAGE ON SCHEMA :schema TO :tenant;"
+                               "SET LOCAL search_path = :schema";
     struct names names;
     TRY(names_of(t, &names));
-    const struct script_token tokens[] = {
-        { "tenant", names.tenant },
-        { "pool", names.pool },
-        { 0 },
-    };
-    struct sbuf text;
-    sbuf_init(&text);
-    enum err e = script_fill(slice_of(head), tokens, &text);
-    sbuf_char(&text, '\0');
-    if (e == OK) {
-        e = sbuf_failed(&text) ? E_NOMEM : apply_script(c, text.data, why);
-    }
-    sbuf_fini(&text);
-    TRY(e);
+    TRY(run_filled(c, head, &names, why));
     struct run run = { c, &names, beside, NULL };
     TRY(run_files(&run, m, 0, why));
     return ledger_note(c, m, 0, why);
@@ -257,11 +270,15 @@ static enum err record_version(PGconn *c, const struct apply_target *t, int vers
                  2, params, why);
 }
 
-static enum err set_path(PGconn *c, const struct names *names, struct sbuf *why)
+/* Up to version 1 the role had the schema's name, and the pool's login looked into the schema before it switched. */
+static enum err name_role_by_id(PGconn *c, const struct names *names, struct sbuf *why)
 {
-    char text[192];
-    snprintf(text, sizeof(text), "SET LOCAL search_path = %s", names->tenant);
-    return apply_script(c, text, why);
+    return run_filled(c,
+                      "SET LOCAL ROLE NONE;"
+                      "ALTER ROLE :schema RENAME TO :tenant;"
+                      "SET LOCAL ROLE gremio_owner;"
+                      "REVOKE USAGE ON SCHEMA :schema FROM :pool",
+                      names, why);
 }
 
 /* Everything between BEGIN and COMMIT. On E_STATE_CONFLICT *outcome is set. */
@@ -272,7 +289,10 @@ static enum err migrate_inside(struct run *run, const struct apply_target *t,
     int from = 0;
     int latest = migrations_latest(m);
     TRY(lock_target(run->db, t, latest, &from, outcome, why));
-    TRY(set_path(run->db, run->names, why));
+    if (from < 2) {
+        TRY(name_role_by_id(run->db, run->names, why));
+    }
+    TRY(run_filled(run->db, "SET LOCAL search_path = :schema", run->names, why));
     TRY(run_files(run, m, from, why));
     TRY(ledger_note(run->db, m, from, why));
     return record_version(run->db, t, latest, why);

@@ -213,10 +213,12 @@ static void lay_out_agenda(struct filling *f, int weekday)
 
 /* What became of each visit follows from the clock and its luck. */
 static const char appointment_sql[] =
-    "insert into appointment(id, client_id, service_id, staff_id, state, starts_at, ends_at,"
-    " local_start, local_end, time_zone, buffer_before_min, buffer_after_min, price_minor,"
-    " currency, cancelled_by, cancel_reason, version, created_at, updated_at)"
-    " select r.id, r.client, r.service, r.staff, o.state, t.starts_at, t.ends_at, l.starts,"
+    "insert into appointment(id, client_id, client_name, service_id, service_name, staff_id,"
+    " staff_name, state, starts_at, ends_at, local_start, local_end, time_zone, buffer_before_min,"
+    " buffer_after_min, price_minor, currency, cancelled_by, cancel_reason, version, created_at, "
+    "updated_at)"
+    " select r.id, r.client, c.name, r.service, s.name, r.staff, p.name, o.state, t.starts_at,"
+    "  t.ends_at, l.starts,"
     "  t.ends_at at time zone $2, $2, s.buffer_before_min, s.buffer_after_min, s.price_minor,"
     "  s.currency, case o.state when 'cancelled' then 'client' end,"
     "  case o.state when 'cancelled' then 'El cliente avisó que no podía venir' end,"
@@ -227,7 +229,8 @@ static const char appointment_sql[] =
     "   when 'cancelled' then b.cancelled_at else b.created_at end"
     " from jsonb_to_recordset($1::jsonb) r(id uuid, client uuid, service uuid, staff uuid,"
     "   day int, minute int, luck int)"
-    " join service s on s.id = r.service"
+    " join client c on c.id = r.client join service s on s.id = r.service"
+    " join staff p on p.id = r.staff"
     " cross join lateral (select ((now() at time zone $2)::date + r.day)"
     "   + make_interval(mins => r.minute) as starts) l"
     " cross join lateral (select l.starts at time zone $2 as starts_at,"

@@ -17,6 +17,7 @@ struct erasing {
     char id[UUID_TEXT];
     char schema[TENANT_NAME_MAX];
     char quoted[68];
+    char role[68]; /* quoted */
     struct sbuf *why;
 };
 
@@ -38,7 +39,12 @@ static enum err close_practice(struct erasing *x, const char *slug)
     }
     PQclear(r);
     TRY(e);
+    struct uuid id;
+    char role[TENANT_ROLE_MAX];
+    TRY(uuid_parse(slice_of(x->id), &id));
+    tenant_role(&id, role);
     TRY(tenant_schema(slice_of(code), x->schema));
+    TRY(tenant_quote(role, x->role));
     return tenant_quote(x->schema, x->quoted);
 }
 
@@ -79,9 +85,9 @@ static enum err drop_schema_and_role(struct erasing *x)
 {
     static const char sql[] = "DROP SCHEMA IF EXISTS :schema CASCADE;"
                               "SET LOCAL ROLE NONE;"
-                              "DROP ROLE IF EXISTS :schema;"
+                              "DROP ROLE IF EXISTS :role;"
                               "SET LOCAL ROLE gremio_owner";
-    const struct script_token tokens[] = { { "schema", x->quoted }, { 0 } };
+    const struct script_token tokens[] = { { "schema", x->quoted }, { "role", x->role }, { 0 } };
     struct sbuf text;
     sbuf_init(&text);
     enum err e = script_fill(slice_of(sql), tokens, &text);

@@ -164,7 +164,7 @@ static enum err open_conn(struct db *db, struct db_conn *c)
     c->lost = false;
     c->doubt = NULL;
     c->grouped = false;
-    c->tenants = c->stale_count = 0;
+    c->stale_count = 0;
     c->weighed = 0;
     c->first = c->next = 0;
     c->opened_us = clock_mono_us();
@@ -478,9 +478,6 @@ static const char *reason_to_close(const struct db *db, struct db_conn *c, int64
     if (db_owed(c) != 0 || PQpipelineStatus(c->pg) != PQ_PIPELINE_ON ||
         PQtransactionStatus(c->pg) != PQTRANS_IDLE) {
         return "not_idle";
-    }
-    if (c->tenants >= (unsigned)db->env->settings->tenants_per_connection) {
-        return "served_enough";
     }
     if (is_too_big(db, c)) {
         return "memory";

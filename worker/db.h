@@ -42,7 +42,6 @@ struct db_conn {
     const char *doubt; /* why it will be closed; NULL when it is fine */
     bool grouped;      /* explicit transactions were queued that share a Sync not yet confirmed */
     int64_t opened_us, used_us;
-    unsigned tenants; /* set-tenant statements prepared: how many practices it has served */
     uint32_t weighed; /* cache.serial when its backend's memory was last looked at */
     struct stmt_cache cache;
     uint32_t stale[DB_STALE_MAX]; /* serials to deallocate before the next unit */
@@ -102,7 +101,7 @@ MUST_USE enum err db_next(struct db_conn *c, struct db_step *step, PGresult **ou
 void db_doubt(struct db_conn *c, const char *why);
 /* Whether it is in doubt because an answer took too long. */
 bool db_timed_out(const struct db_conn *c);
-/* End of a batch: closes what is in doubt, too old or has served too many practices. */
+/* End of a batch: closes what is in doubt, too old or too big. */
 void db_settle(struct db *db);
 
 /* Descriptors of idle connections, to see the server close them: at most max; returns how many. */

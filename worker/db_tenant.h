@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* The three locks: role, path and stamp, set together for one transaction. No other file of the worker sets a role or
- * a search_path; names come from common/tenant.c. */
+/* The locks: the role by the practice's id and the path by its code, set together for one transaction. No other file of the
+ * worker sets a role or a search_path; names come from common/tenant.c. */
 #ifndef GREMIO_DB_TENANT_H
 #define GREMIO_DB_TENANT_H
 
 #include "worker/db.h"
 
-/* Queues the switch on c (prepared once per practice and connection): until the next Sync everything runs as the tenant's
+/* Queues the switch on c (prepared once per connection): until the next Sync everything runs as the tenant's
  * role with its schema as path, read-only when asked. E_INTERNAL on a code that is none, E_CLOSED when c is lost. */
 MUST_USE enum err db_tenant_send(struct db_conn *c, const struct tenant *t, bool read_only);
 

@@ -6,13 +6,15 @@
 #include "worker/answer.h"
 #include "worker/exact.h"
 
+#define RUNS_MAX 3 /* of one request whose conflicts a further run may not meet */
+
 static enum err refuse(struct call *c, enum err e)
 {
     if (c->problem.err == OK) {
         c->problem.err = e;
     }
     if (c->problem.err == E_AGAIN) {
-        c->problem.err = E_OVERLOADED; /* a conflict that two runs met */
+        c->problem.err = E_OVERLOADED; /* a conflict that all runs met */
     }
     answer_problem(c);
     return c->problem.err;
@@ -133,7 +135,7 @@ static enum err run_once(struct call *c, struct db *db)
     return e;
 }
 
-/* Everything a first try may have set, so that the second one starts clean. */
+/* Everything a try may have set, so that the next one starts clean. */
 static void forget_try(struct call *c)
 {
     unit_end(c->unit);
@@ -145,7 +147,7 @@ static void forget_try(struct call *c)
 void run_alone(struct call *c, struct db *db)
 {
     enum err e = run_once(c, db);
-    if (e != OK && c->unit->retry) {
+    for (int run = 1; run < RUNS_MAX && e != OK && c->unit->retry; run++) {
         forget_try(c);
         db_settle(db); /* a stale plan ended the connection */
         e = run_once(c, db);

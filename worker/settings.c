@@ -51,8 +51,6 @@ const struct conf_row settings_rows[] = {
     NUMBER(statements_max, CONF_INT, 16, 100000, "5000", "prepared statements of one connection"),
     NUMBER(connection_memory, CONF_SIZE, MB, 65536 * MB, "512m",
            "a backend's own memory beyond which its connection is replaced, where it can be seen"),
-    NUMBER(tenants_per_connection, CONF_INT, 1, 100000, "2000",
-           "practices one connection serves before it is replaced"),
     NUMBER(connection_lifetime, CONF_TIME, MINUTE, 24 * HOUR, "1h", "age of a connection"),
     NUMBER(statement_timeout, CONF_TIME, 100, 10 * MINUTE, "5s", "one statement of api and auth slots"),
     NUMBER(slow_statement_timeout, CONF_TIME, 100, HOUR, "60s", "one statement of slow and jobs slots"),

@@ -22,7 +22,6 @@ struct worker_settings {
     int64_t batch_max;
     int64_t statements_max;         /* prepared statements of one connection */
     int64_t connection_memory;      /* bytes of a backend beyond which its connection is replaced */
-    int64_t tenants_per_connection; /* a connection is replaced after that many */
     int64_t connection_lifetime;    /* ms */
     int64_t statement_timeout;      /* ms; api and auth slots */
     int64_t slow_statement_timeout; /* ms; slow and jobs slots */

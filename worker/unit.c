@@ -108,7 +108,6 @@ static void on_switch(struct unit *u, const PGresult *r)
     if (PQresultStatus(r) == PGRES_FATAL_ERROR) {
         take_error(u, r);
     } else if (PQresultStatus(r) == PGRES_TUPLES_OK) {
-        log_event(LOG_LEVEL_ERROR, "stamp_mismatch", "tenant", u->call->req->tenant.code, NULL);
         unit_fail(u, E_INTERNAL);
     }
     if (u->err != OK && !u->retry) {

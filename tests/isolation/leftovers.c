@@ -182,41 +182,55 @@ static void make_side(struct side *s, const char *email)
     api_release();
 }
 
-/* The practice's own row becomes a stumbling block that fails one statement in five in the middle of its unit. A spy in
- * place of each practice's stamp: the statement that enters a practice reads schema_meta first, so the spy
- * notes what the unit before has left on that connection. Its notes go with the unit when that is rolled back. */
+/* A spy in place of set_config, which is how a unit enters its practice: it notes what the unit before has left on that
+ * connection. Its notes go with the unit when that is rolled back. */
 static void plant_spy(PGconn *super)
 {
-    static const char *const slugs[] = { "practice-a", "practice-b" };
     db_do(super, "CREATE SCHEMA probe");
     db_do(super, "CREATE TABLE probe.seen(state text NOT NULL)");
-    db_do(super, "CREATE FUNCTION probe.spy(state text) RETURNS boolean LANGUAGE plpgsql VOLATILE "
-                 "SECURITY DEFINER AS $$ BEGIN INSERT INTO probe.seen VALUES (state); RETURN true; "
-                 "END $$");
+    db_do(super,
+          "CREATE FUNCTION probe.spy(state text) RETURNS void LANGUAGE sql VOLATILE SECURITY "
+          "DEFINER AS 'INSERT INTO probe.seen VALUES (state)'");
+    db_do(super, "GRANT USAGE ON SCHEMA probe TO PUBLIC");
+    db_do(super,
+          "ALTER FUNCTION pg_catalog.set_config(text, text, boolean) RENAME TO set_config_2");
+    db_do(super,
+          "CREATE FUNCTION pg_catalog.set_config(name text, value text, here boolean) RETURNS text "
+          "LANGUAGE plpgsql VOLATILE AS $$ BEGIN IF name = 'search_path' THEN PERFORM "
+          "probe.spy(pg_catalog.concat_ws('|', current_user, session_user, "
+          "pg_catalog.current_setting('search_path'), pg_catalog.current_setting('role'), "
+          "pg_catalog.current_setting('transaction_read_only'), "
+          "pg_catalog.current_setting('TimeZone'))); END IF; "
+          "RETURN pg_catalog.set_config_2(name, value, here); END $$");
+}
+
+/* The practice's own row becomes a stumbling block that fails one statement in five in the middle of its unit. */
+static void plant_stumbling_blocks(PGconn *super)
+{
+    static const char *const slugs[] = { "practice-a", "practice-b" };
     db_do(super,
           "CREATE FUNCTION probe.trip() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN "
           "IF random() < 0.2 THEN RAISE EXCEPTION USING MESSAGE = 'tripped', ERRCODE = "
           "(ARRAY['57014', '55P03', '53200', '53100'])[1 + floor(random() * 4)::int]; END IF; "
           "RETURN true; END $$");
-    db_do(super, "GRANT USAGE ON SCHEMA probe TO PUBLIC");
     for (size_t i = 0; i < ARRAY_LEN(slugs); i++) {
         char *code = db_code(super, slugs[i]);
-        db_do(super, api_text("ALTER TABLE t_%s.schema_meta RENAME TO schema_meta_real", code));
-        db_do(
-            super,
-            api_text("CREATE VIEW t_%s.schema_meta AS SELECT tenant_id FROM t_%s.schema_meta_real "
-                     "WHERE probe.spy(concat_ws('|', current_user, session_user, "
-                     "current_setting('search_path'), current_setting('role'), "
-                     "current_setting('transaction_read_only'), current_setting('TimeZone')))",
-                     code, code));
-        db_do(super, api_text("GRANT SELECT ON t_%s.schema_meta TO gremio_pool_00", code));
+        char *role = db_role(super, slugs[i]);
         db_do(super, api_text("ALTER TABLE t_%s.business RENAME TO business_real", code));
         db_do(super, api_text("CREATE VIEW t_%s.business AS SELECT * FROM t_%s.business_real WHERE "
                               "probe.trip()",
                               code, code));
-        db_do(super, api_text("GRANT SELECT, UPDATE ON t_%s.business TO t_%s", code, code));
+        db_do(super, api_text("GRANT SELECT, UPDATE ON t_%s.business TO %s", code, role));
         free(code);
+        free(role);
     }
+}
+
+/* Connections that know the real function by its number: the next ones meet the spy. */
+static void end_connections(PGconn *super)
+{
+    db_do(super, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE "
+                 "'gremio_pool%'");
 }
 
 static void expect_spy_saw_bare_sessions(PGconn *super)
@@ -249,6 +263,8 @@ Test(leftovers, mixed_requests_stay_with_their_practice)
     cr_assert_str_neq(sides[0].business, sides[1].business);
     PGconn *super = db_super();
     plant_spy(super);
+    plant_stumbling_blocks(super);
+    end_connections(super);
     atomic_store(&strike_on, true);
     for (unsigned i = 0; i < CALLERS; i++) {
         callers[i] = (struct caller){ .seed = i + 1, .sides = sides };

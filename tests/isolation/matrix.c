@@ -12,7 +12,7 @@
 /* What the attacker has: one connection and the names of both practices. */
 struct scene {
     PGconn *super, *pool;
-    char *a, *b, *id_a, *id_b;
+    char *a, *b, *id_a, *id_b, *role_a, *role_b;
 };
 
 static struct scene scene_open(void)
@@ -22,6 +22,8 @@ static struct scene scene_open(void)
     s.b = db_code(s.super, "practice-b");
     s.id_a = db_value(s.super, "SELECT id FROM public.tenant WHERE slug = $1", "practice-a", NULL);
     s.id_b = db_value(s.super, "SELECT id FROM public.tenant WHERE slug = $1", "practice-b", NULL);
+    s.role_a = db_role(s.super, "practice-a");
+    s.role_b = db_role(s.super, "practice-b");
     return s;
 }
 
@@ -33,34 +35,38 @@ static void scene_close(struct scene *s)
     free(s->b);
     free(s->id_a);
     free(s->id_b);
+    free(s->role_a);
+    free(s->role_b);
 }
 
-/* The server's own statement: role and path of code if the stamp in its schema is id. Rows it gave. */
-static int enter(struct scene *s, const char *code, const char *id, const char *read_only)
+/* The server's own statement: the path of code, and the role. Rows it gave. */
+static int enter(struct scene *s, const char *code, const char *role, const char *read_only)
 {
-    char sql[512], path[64], role[32];
+    char path[64];
     snprintf(path, sizeof path, "t_%s, pg_temp", code);
-    snprintf(role, sizeof role, "t_%s", code);
-    snprintf(sql, sizeof sql,
-             "SELECT set_config('search_path', $1, true), set_config('transaction_read_only', $2, "
-             "true), set_config('role', $3, true) FROM t_%s.schema_meta WHERE tenant_id = $4",
-             code);
-    const char *values[] = { path, read_only, role, id };
-    PGresult *r = PQexecParams(s->pool, sql, 4, NULL, values, NULL, NULL, 0);
+    const char *values[] = { path, read_only, role };
+    PGresult *r = PQexecParams(
+        s->pool,
+        "SELECT set_config('search_path', $1, true), set_config('transaction_read_only', $2, "
+        "true), set_config('role', $3, true)",
+        3, NULL, values, NULL, NULL, 0);
     int rows = PQresultStatus(r) == PGRES_TUPLES_OK ? PQntuples(r) : -1;
     PQclear(r);
     return rows;
 }
 
-/* {a} and {b} of a statement become the schema names t_CODE. */
+/* {a} and {b} of a statement become the schema names t_CODE, {A} and {B} the role names. */
 static char *with_names(const struct scene *s, const char *sql)
 {
     char *out = NULL;
     size_t len;
     FILE *f = open_memstream(&out, &len);
     while (*sql) {
-        if (sql[0] == '{' && (sql[1] == 'a' || sql[1] == 'b') && sql[2] == '}') {
-            fprintf(f, "t_%s", sql[1] == 'a' ? s->a : s->b);
+        const char *kind = sql[0] == '{' && sql[1] && sql[2] == '}' ? strchr("abAB", sql[1]) : NULL;
+        if (kind) {
+            const char *names[] = { s->a, s->b, s->role_a, s->role_b };
+            const char *name = names[strcspn("abAB", kind)];
+            fprintf(f, "%s%s", *kind >= 'a' ? "t_" : "", name);
             sql += 3;
         } else {
             fputc(*sql++, f);
@@ -81,13 +87,13 @@ static const struct attack attacks[] = {
     { "another practice's stamp", "SELECT * FROM {b}.schema_meta" },
     { "own stamp", "UPDATE schema_meta SET tenant_id = gen_random_uuid()" },
     { "own stamp deleted", "DELETE FROM schema_meta" },
-    { "role by function", "SELECT set_config('role', '{b}', true)" },
+    { "role by function", "SELECT set_config('role', '{B}', true)" },
     { "path by function", "SELECT set_config('search_path', '{b}', true)" },
     { "time-out by function", "SELECT set_config('statement_timeout', '0', true)" },
     { "role of the owner", "SET LOCAL ROLE gremio_owner" },
     { "role of the CLI", "SET LOCAL ROLE gremio_provision" },
     { "role of the superuser", "SET LOCAL ROLE postgres" },
-    { "session authorization", "SET SESSION AUTHORIZATION '{b}'" },
+    { "session authorization", "SET SESSION AUTHORIZATION '{B}'" },
     { "history rewritten", "UPDATE appointment_event SET to_state = 'completed'" },
     { "history deleted", "DELETE FROM appointment_event" },
     { "appointment deleted", "DELETE FROM appointment" },
@@ -107,8 +113,8 @@ static const struct attack attacks[] = {
     { "function in ext", "CREATE FUNCTION ext.loot() RETURNS int LANGUAGE sql RETURN 1" },
     { "schema created", "CREATE SCHEMA loot" },
     { "role created", "CREATE ROLE loot" },
-    { "role altered", "ALTER ROLE {a} SUPERUSER" },
-    { "membership taken", "GRANT {b} TO {a}" },
+    { "role altered", "ALTER ROLE {A} SUPERUSER" },
+    { "membership taken", "GRANT {B} TO {A}" },
     { "extension created", "CREATE EXTENSION dblink SCHEMA pg_catalog" },
     { "large object created", "SELECT lo_create(0)" },
     { "large object by mode", "SELECT lo_creat(-1)" },
@@ -139,7 +145,7 @@ Test(matrix, every_attack_inside_a_practice_is_denied)
     for (size_t i = 0; i < ARRAY_LEN(attacks); i++) {
         char *sql = with_names(&s, attacks[i].sql);
         db_do(s.pool, "BEGIN");
-        cr_assert_eq(enter(&s, s.a, s.id_a, "off"), 1, "practice a cannot be entered");
+        cr_assert_eq(enter(&s, s.a, s.role_a, "off"), 1, "practice a cannot be entered");
         const char *got = db_try(s.pool, sql);
         cr_expect(got && strcmp(got, "42501") == 0, "%s: %s gave %s", attacks[i].name, sql,
                   got ? got : "success");
@@ -154,7 +160,7 @@ Test(matrix, own_rows_are_reachable)
 {
     struct scene s = scene_open();
     db_do(s.pool, "BEGIN");
-    cr_assert_eq(enter(&s, s.a, s.id_a, "off"), 1);
+    cr_assert_eq(enter(&s, s.a, s.role_a, "off"), 1);
     cr_expect_eq(db_number(s.pool, "SELECT count(*) FROM business", NULL), 1);
     db_do(s.pool, "UPDATE business SET phone = phone");
     db_do(s.pool, "ROLLBACK");
@@ -167,6 +173,7 @@ Test(matrix, forgotten_role_switch_fails_closed)
         { "qualified read", "SELECT * FROM {a}.client" },
         { "qualified read of the practice", "SELECT * FROM {a}.business" },
         { "qualified write", "UPDATE {a}.business SET phone = ''" },
+        { "stamp read", "SELECT tenant_id FROM {a}.schema_meta" },
         { "stamp changed", "UPDATE {a}.schema_meta SET tenant_id = tenant_id" },
         { "the directory", "SELECT * FROM public.tenant" },
         { "accounts", "SELECT * FROM public.account" },
@@ -186,20 +193,27 @@ Test(matrix, forgotten_role_switch_fails_closed)
     scene_close(&s);
 }
 
-Test(matrix, wrong_stamp_sets_nothing)
+/* The role of one practice and the path of another: neither a plain nor a qualified name reaches a table. */
+Test(matrix, another_practices_path_finds_nothing)
 {
+    static const struct {
+        const char *sql, *state;
+    } tries[] = {
+        { "SELECT * FROM client", "42P01" },
+        { "SELECT * FROM {a}.client", "42501" },
+        { "INSERT INTO client(id, given_name) VALUES (gen_random_uuid(), 'x')", "42P01" },
+    };
     struct scene s = scene_open();
-    db_do(s.pool, "BEGIN");
-    cr_expect_eq(enter(&s, s.a, s.id_b, "off"), 0, "a's schema was entered with b's id");
-    char *role = db_value(s.pool, "SELECT current_user::text", NULL);
-    char *path = db_value(s.pool, "SELECT current_setting('search_path')", NULL);
-    cr_expect_str_eq(role, POOL);
-    cr_expect(strstr(path, "t_") == NULL, "path is %s", path);
-    const char *got = db_try(s.pool, "SELECT * FROM client");
-    cr_expect(got && strcmp(got, "42P01") == 0);
-    db_do(s.pool, "ROLLBACK");
-    free(role);
-    free(path);
+    for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+        char *sql = with_names(&s, tries[i].sql);
+        db_do(s.pool, "BEGIN");
+        cr_assert_eq(enter(&s, s.a, s.role_b, "off"), 1);
+        const char *got = db_try(s.pool, sql);
+        cr_expect(got && strcmp(got, tries[i].state) == 0, "%s gave %s", sql,
+                  got ? got : "success");
+        db_do(s.pool, "ROLLBACK");
+        free(sql);
+    }
     scene_close(&s);
 }
 
@@ -230,7 +244,7 @@ Test(matrix, nothing_is_left_behind)
     for (size_t i = 0; i < ARRAY_LEN(inside) * ARRAY_LEN(ends); i++) {
         const char *sql = inside[i / ARRAY_LEN(ends)], *end = ends[i % ARRAY_LEN(ends)];
         db_do(s.pool, "BEGIN");
-        cr_assert_eq(enter(&s, s.a, s.id_a, "on"), 1);
+        cr_assert_eq(enter(&s, s.a, s.role_a, "on"), 1);
         (void)db_try(s.pool, sql);
         db_do(s.pool, end);
         expect_bare(&s, sql);
@@ -242,7 +256,7 @@ Test(matrix, read_only_units_cannot_write)
 {
     struct scene s = scene_open();
     db_do(s.pool, "BEGIN");
-    cr_assert_eq(enter(&s, s.a, s.id_a, "on"), 1);
+    cr_assert_eq(enter(&s, s.a, s.role_a, "on"), 1);
     const char *got = db_try(s.pool, "UPDATE business SET phone = phone");
     cr_expect(got && strcmp(got, "25006") == 0, "a read-only unit wrote");
     db_do(s.pool, "ROLLBACK");
@@ -278,7 +292,7 @@ Test(matrix, statistics_show_nothing_of_others)
     struct scene s = scene_open();
     db_do(s.super, "ANALYZE");
     db_do(s.pool, "BEGIN");
-    cr_assert_eq(enter(&s, s.a, s.id_a, "on"), 1);
+    cr_assert_eq(enter(&s, s.a, s.role_a, "on"), 1);
     cr_expect_eq(
         db_number(s.pool, "SELECT count(*) FROM pg_stats WHERE schemaname = 't_' || $1", s.b, NULL),
         0);
@@ -299,7 +313,7 @@ Test(matrix, a_slot_cannot_end_others_connections)
     char sql[96];
     snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d)", PQbackendPID(auth));
     db_do(s.pool, "BEGIN");
-    cr_assert_eq(enter(&s, s.a, s.id_a, "off"), 1);
+    cr_assert_eq(enter(&s, s.a, s.role_a, "off"), 1);
     const char *got = db_try(s.pool, sql);
     cr_expect(got && strcmp(got, "42501") == 0, "terminating gave %s", got ? got : "success");
     db_do(s.pool, "ROLLBACK");
@@ -320,13 +334,13 @@ Test(matrix, other_logins_see_only_their_part)
         { "gremio_router", "SELECT * FROM public.signing_secret" },
         { "gremio_router", "UPDATE public.tenant SET state = 'active'" },
         { "gremio_router", "INSERT INTO public.signing_key(kid, alg) VALUES ('x', 'ES256')" },
-        { "gremio_router", "SET ROLE {a}" },
+        { "gremio_router", "SET ROLE {A}" },
         { "gremio_auth", "SELECT * FROM {a}.client" },
         { "gremio_auth", "SELECT * FROM {a}.schema_meta" },
         { "gremio_auth", "UPDATE public.membership SET role = 'owner'" },
         { "gremio_auth", "UPDATE public.tenant SET state = 'active'" },
         { "gremio_auth", "INSERT INTO public.account(id, email) VALUES (gen_random_uuid(), 'x')" },
-        { "gremio_auth", "SET ROLE {a}" },
+        { "gremio_auth", "SET ROLE {A}" },
         { "gremio_auth", "CREATE TEMP TABLE loot(x text)" },
     };
     struct scene s = scene_open();
@@ -358,8 +372,9 @@ static const char expected_grants[] = "allocation:arwd\n"
 Test(matrix, every_schema_has_exactly_its_grants)
 {
     struct scene s = scene_open();
-    PGresult *tenants = PQexecParams(s.super, "SELECT 't_' || code, pool FROM public.tenant", 0,
-                                     NULL, NULL, NULL, NULL, 0);
+    PGresult *tenants = PQexecParams(
+        s.super, "SELECT 't_' || code, 'p_' || replace(id::text, '-', '') FROM public.tenant", 0,
+        NULL, NULL, NULL, NULL, 0);
     cr_assert_geq(PQntuples(tenants), 2);
     for (int i = 0; i < PQntuples(tenants); i++) {
         const char *name = PQgetvalue(tenants, i, 0);
@@ -369,12 +384,12 @@ Test(matrix, every_schema_has_exactly_its_grants)
             "x.privilege_type WHEN 'INSERT' THEN 'a' WHEN 'SELECT' THEN 'r' WHEN 'UPDATE' THEN 'w' "
             "WHEN 'DELETE' THEN 'd' ELSE x.privilege_type END, 20), '' ORDER BY array_position("
             "ARRAY['INSERT','SELECT','UPDATE','DELETE'], x.privilege_type)) FROM "
-            "aclexplode(c.relacl) x WHERE x.grantee = to_regrole($1::text)), '') || E'\\n', '' "
+            "aclexplode(c.relacl) x WHERE x.grantee = to_regrole($2::text)), '') || E'\\n', '' "
             "ORDER BY "
             "c.relname) FROM pg_class c WHERE c.relnamespace = to_regnamespace($1::text) AND "
             "c.relkind IN "
             "('r','p','v','m','S','f')",
-            name, NULL);
+            name, PQgetvalue(tenants, i, 1), NULL);
         cr_expect_str_eq(got, expected_grants, "%s has drifted:\n%s", name, got);
         free(got);
     }
@@ -382,7 +397,7 @@ Test(matrix, every_schema_has_exactly_its_grants)
     scene_close(&s);
 }
 
-/* Grants to anybody but the owner, the practice's role and (schema_meta and the schema only) its pool. */
+/* Grants to anybody but the owner and the practice's role. */
 Test(matrix, nobody_else_has_grants_in_a_schema)
 {
     struct scene s = scene_open();
@@ -390,17 +405,15 @@ Test(matrix, nobody_else_has_grants_in_a_schema)
         s.super,
         "SELECT count(*) FROM public.tenant t JOIN pg_class c ON c.relnamespace = ('t_' || "
         "t.code)::regnamespace CROSS JOIN aclexplode(c.relacl) x WHERE x.grantee NOT IN "
-        "('gremio_owner'::regrole::oid, ('t_' || t.code)::regrole::oid) AND NOT (c.relname = "
-        "'schema_meta' AND x.privilege_type = 'SELECT' AND x.grantee = ('gremio_pool_' || "
-        "lpad(t.pool::text, 2, '0'))::regrole::oid)",
+        "('gremio_owner'::regrole::oid, ('p_' || replace(t.id::text, '-', ''))::regrole::oid)",
         NULL);
     cr_expect_eq(strangers, 0);
     long schemas = db_number(
         s.super,
         "SELECT count(*) FROM public.tenant t JOIN pg_namespace n ON n.nspname = 't_' || t.code "
         "CROSS JOIN aclexplode(n.nspacl) x WHERE x.grantee <> 'gremio_owner'::regrole AND NOT "
-        "(x.privilege_type = 'USAGE' AND x.grantee IN (n.nspname::regrole::oid, ('gremio_pool_' || "
-        "lpad(t.pool::text, 2, '0'))::regrole::oid))",
+        "(x.privilege_type = 'USAGE' AND x.grantee = ('p_' || replace(t.id::text, '-', "
+        "''))::regrole)",
         NULL);
     cr_expect_eq(schemas, 0);
     long owned = db_number(s.super,
@@ -421,31 +434,31 @@ Test(matrix, roles_have_no_extra_powers)
 {
     struct scene s = scene_open();
     long strong = db_number(s.super,
-                            "SELECT count(*) FROM pg_roles WHERE (rolname LIKE 't\\_%' OR rolname "
+                            "SELECT count(*) FROM pg_roles WHERE (rolname LIKE 'p\\_%' OR rolname "
                             "LIKE 'gremio\\_%') AND (rolsuper OR rolcreatedb OR rolreplication OR "
                             "rolbypassrls OR (rolcreaterole AND rolname <> 'gremio_provision'))",
                             NULL);
     cr_expect_eq(strong, 0);
     long logins = db_number(s.super,
                             "SELECT count(*) FROM pg_roles WHERE rolcanlogin AND (rolname LIKE "
-                            "'t\\_%' OR rolname = 'gremio_owner')",
+                            "'p\\_%' OR rolname = 'gremio_owner')",
                             NULL);
     cr_expect_eq(logins, 0, "a practice's role or the owner can log in");
     long inherit = db_number(s.super,
                              "SELECT count(*) FROM pg_roles WHERE rolinherit AND rolname ~ "
-                             "'^(t_|gremio_pool_|gremio_provision)'",
+                             "'^(p_|gremio_pool_|gremio_provision)'",
                              NULL);
     cr_expect_eq(inherit, 0, "a role inherits what it should have to switch to");
     long pools = db_number(s.super,
                            "SELECT count(*) FROM public.tenant t WHERE (SELECT count(*) FROM "
-                           "pg_auth_members m WHERE m.roleid = ('t_' || t.code)::regrole AND "
-                           "m.member <> 'gremio_provision'::regrole) <> 1",
+                           "pg_auth_members m WHERE m.roleid = ('p_' || replace(t.id::text, '-', "
+                           "''))::regrole AND m.member <> 'gremio_provision'::regrole) <> 1",
                            NULL);
     cr_expect_eq(pools, 0, "a practice is in no pool or in several");
     long owned = db_number(
         s.super,
         "SELECT count(*) FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid "
-        "WHERE d.deptype = 'o' AND r.rolname ~ '^(t_|gremio_pool_)'",
+        "WHERE d.deptype = 'o' AND r.rolname ~ '^(p_|gremio_pool_)'",
         NULL);
     cr_expect_eq(owned, 0, "a pool login or a practice's role owns something");
     scene_close(&s);
@@ -503,7 +516,7 @@ Test(matrix, every_table_is_closed)
     PGresult *a = tables_of(&s, s.a), *b = tables_of(&s, s.b);
     for (int bare = 0; bare <= 1; bare++) {
         db_do(s.pool, "BEGIN");
-        cr_assert(bare || enter(&s, s.a, s.id_a, "off") == 1);
+        cr_assert(bare || enter(&s, s.a, s.role_a, "off") == 1);
         for (int i = 0; i < PQntuples(b); i++) {
             char name[120];
             snprintf(name, sizeof name, "t_%s.%s", s.b, PQgetvalue(b, i, 0));

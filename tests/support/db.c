@@ -121,3 +121,12 @@ char *db_code(PGconn *super, const char *slug)
     cr_assert(code[0] != '\0', "no tenant %s", slug);
     return code;
 }
+
+char *db_role(PGconn *super, const char *slug)
+{
+    char *role = db_value(
+        super, "SELECT 'p_' || replace(id::text, '-', '') FROM public.tenant WHERE slug = $1", slug,
+        NULL);
+    cr_assert(role[0] != '\0', "no tenant %s", slug);
+    return role;
+}

@@ -23,7 +23,9 @@ long db_number(PGconn *c, const char *sql, ...) __attribute__((sentinel));
 const char *db_try(PGconn *c, const char *sql);
 /* Runs one statement; the test fails when the statement does. */
 void db_do(PGconn *c, const char *sql);
-/* Code of the tenant with that slug: names its schema and role t_CODE. malloc. */
+/* Code of the tenant with that slug: names its schema t_CODE. malloc. */
 char *db_code(PGconn *super, const char *slug);
+/* Its role, p_ and the digits of its id. malloc. */
+char *db_role(PGconn *super, const char *slug);
 
 #endif

@@ -245,6 +245,48 @@ Test(race, crossing_moves_do_not_deadlock, .timeout = 120)
     race_close(r);
 }
 
+/* Client, service and staff are renamed while they are booked and moved: a row that read the old name must not keep it. */
+Test(race, names_are_never_left_behind, .timeout = 240)
+{
+    enum { BOOKED = 10, MOVED = 10, RENAMED = 3, ALL = BOOKED + MOVED + RENAMED };
+    struct race *r = race_open(1);
+    const char *others[] = { api_text("/api/v1/clients/%s", r->clients[0]),
+                             api_text("/api/v1/services/%s", r->service),
+                             api_text("/api/v1/staff/%s", r->staff) };
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < BOOKED; i++) {
+            const char *at = api_text("%sT%02d:00", api_day(30 + round), i + 8);
+            r->shots[i] = new_shot(r, "POST", "/api/v1/appointments",
+                                   booking(r, r->clients[0], r->staff, at));
+        }
+        for (int i = BOOKED; i < BOOKED + MOVED; i++) {
+            const char *at = api_text("%sT%02d:00", api_day(130 + round), i - 2);
+            aim_move(r, (size_t)i, booked(r, r->clients[0], r->staff2, at),
+                     api_text("{\"staff_id\":\"%s\",\"starts_at\":\"%sT%02d:00\"}", r->staff,
+                              api_day(60 + round), i - 2));
+        }
+        for (int i = 0; i < RENAMED; i++) {
+            struct shot *s = &r->shots[BOOKED + MOVED + i];
+            const char *member = i == 0 ? "given_name" : "name";
+            *s = new_shot(r, "PATCH", others[i],
+                          api_text("{\"%s\":\"%s\"}", member, api_unique("Renamed")));
+            s->headers = api_text("If-Match: \"%d\"\r\n", round + 1);
+        }
+        volley_fire(r->shots, ALL);
+        volley_print("names", r->shots, ALL);
+        cr_expect_eq(volley_count(r->shots, ALL, 201, NULL), BOOKED);
+        cr_expect_eq(volley_count(r->shots, ALL, 200, NULL), MOVED + RENAMED);
+    }
+    cr_expect_eq(db_number(r->db,
+                           "SELECT count(*) FROM appointment a JOIN client c ON c.id = a.client_id"
+                           " JOIN service s ON s.id = a.service_id JOIN staff t ON t.id ="
+                           " a.staff_id WHERE (a.client_name, a.service_name, a.staff_name) IS"
+                           " DISTINCT FROM (c.name, s.name, t.name)",
+                           NULL),
+                 0, "an appointment shows a name that is nobody's any more");
+    race_close(r);
+}
+
 Test(race, one_key_has_one_effect, .timeout = 120)
 {
     enum { COPIES = 20, KEYS = 10 };
@@ -344,12 +386,12 @@ static void make_member(struct race *r, const char *email)
 Test(race, a_login_sees_the_membership_that_ends_meanwhile)
 {
     struct race *r = race_open(1);
-    char *code = db_code(r->db, "practice-a");
+    char *role = db_role(r->db, "practice-a");
     struct late_login l = { .email = api_text("%s@example.com", r->staff) };
     struct late_watch w = { &l, db_super() };
     make_member(r, l.email);
     db_do(r->db, "BEGIN");
-    db_do(r->db, api_text("SET LOCAL ROLE t_%s", code));
+    db_do(r->db, api_text("SET LOCAL ROLE %s", role));
     db_do(r->db, api_text("SELECT ext.member_changed('%s', 'staff', false)", r->staff));
     cr_assert_eq(pthread_create(&l.thread, NULL, log_in, &l), 0);
     cr_assert(wait_until(waits_or_is_done, &w, WAIT_LONG_MS));
@@ -362,6 +404,6 @@ Test(race, a_login_sees_the_membership_that_ends_meanwhile)
                            l.email, NULL),
                  0);
     PQfinish(w.db);
-    free(code);
+    free(role);
     race_close(r);
 }

@@ -250,7 +250,7 @@ Test(slot, one_failing_unit_leaves_its_neighbours_alone)
     struct fixture f = begin();
     struct frame_request good = request_of(&f.a, 0, "/api/v1/business");
     struct frame_request bad = good;
-    bad.tenant.id = f.b.tenant.id; /* A's code with B's stamp, consistent in itself */
+    bad.tenant.id = f.b.tenant.id; /* A's code with B's id, consistent in itself */
     bad.principal.tenant = f.b.tenant.id;
     for (uint64_t i = 0; i < 12; i++) {
         struct frame_request *r = i % 3 == 1 ? &bad : &good;
@@ -262,11 +262,11 @@ Test(slot, one_failing_unit_leaves_its_neighbours_alone)
         struct answer a = peer_reply(&f.peer);
         cr_assert_eq(a.status, a.id % 3 == 1 ? 500 : 200, "%d: %s", (int)a.id, a.body);
     }
-    cr_assert(stack_log_has("worker.log", "stamp_mismatch"));
+    cr_assert(stack_log_has("worker.log", "42P01"));
     end(&f);
 }
 
-Test(slot, a_wrong_stamp_reads_and_writes_nothing)
+Test(slot, a_wrong_code_reads_and_writes_nothing)
 {
     struct fixture f = begin();
     struct frame_request r = request_of(&f.a, 1, "/api/v1/clients");
@@ -277,7 +277,7 @@ Test(slot, a_wrong_stamp_reads_and_writes_nothing)
     char sql[100];
     snprintf(sql, sizeof(sql), "SELECT count(*) FROM t_%s.client", f.a.code);
     long before = db_number(f.super, sql, NULL);
-    const char *keys[] = { "", "wrong-stamp" };
+    const char *keys[] = { "", "wrong-code" };
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         r = new_client(&f.a, 2 + i, keys[i]);
         r.tenant.id = r.principal.tenant = f.b.tenant.id;

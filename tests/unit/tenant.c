@@ -76,17 +76,26 @@ Test(tenant, names)
     cr_expect_str_eq(out, "gremio_pool_999");
     cr_expect_eq(tenant_pool_login(TENANT_POOLS_MAX, out), E_BAD_REQUEST);
     cr_expect_str_eq(out, "gremio_pool_999");
+    struct uuid id;
+    char role[TENANT_ROLE_MAX];
+    cr_assert_eq(uuid_parse(SLICE("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"), &id), OK);
+    tenant_role(&id, role);
+    cr_expect_str_eq(role, "p_0190a1b2c3d47e5f8a9b0c1d2e3f4a5b");
 }
 
 Test(tenant, quote)
 {
-    static const char *const good[] = { "t_abcd", "t_a1b2c3d4", "gremio", "gremio_owner",
-                                        "gremio_pool_07" };
+    static const char *const good[] = { "t_abcd",         "t_a1b2c3d4",
+                                        "gremio",         "gremio_owner",
+                                        "gremio_pool_07", "p_0190a1b2c3d47e5f8a9b0c1d2e3f4a5b" };
     static const char *const bad[] = {
         "",
         "t_",
         "t_abc",
         "t_abcdefghi",
+        "p_0190a1b2c3d47e5f8a9b0c1d2e3f4a5",
+        "p_0190a1b2c3d47e5f8a9b0c1d2e3f4a5B",
+        "p_0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f",
         "public",
         "postgres",
         "T_abcd",

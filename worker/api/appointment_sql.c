@@ -4,11 +4,7 @@
 #include "worker/api/appointment.h"
 
 /* What the statements below hand from their writing part to their answer. */
-#define ROW                                                                               \
-    "a.id, a.client_id, a.service_id, a.staff_id, a.starts_at, a.local_start, a.ends_at," \
-    " a.local_end, a.time_zone, a.state, a.version, a.price_minor, a.currency, a.notes,"  \
-    " a.cancel_reason, a.reschedules, a.created_at, a.updated_at, a.buffer_before_min,"   \
-    " a.buffer_after_min"
+#define ROW APPOINTMENT_OUT ", a.buffer_before_min, a.buffer_after_min"
 
 /* The staff's time is taken with its buffers, the client's without. */
 #define STAFF_TIME                                                        \
@@ -19,7 +15,7 @@
 /* One row for certain: of a table without statistics the planner expects hundreds and hashes whole tables. */
 #define ZONE "(SELECT (SELECT time_zone FROM business) AS time_zone)"
 
-#define ANSWER " SELECT " APPOINTMENT_OUT " FROM moved a" APPOINTMENT_JOIN
+#define ANSWER " SELECT " APPOINTMENT_OUT " FROM moved a"
 
 /* Advisory locks are the whole database's: the practice is part of the key, so that nobody waits for another's ids. */
 const struct stmt appointment_lock = {
@@ -44,20 +40,21 @@ const struct stmt appointment_check = {
 };
 
 /* The staff's time is taken first (met waits for taken), so that a slot which is taken is called so even when the client
- * is busy then as well. */
+ * is busy then as well. The names are read as the foreign keys will: a renaming is waited for. */
 const struct stmt appointment_book = {
     "book",
     "WITH moved AS ("
-    "INSERT INTO appointment AS a(id, client_id, service_id, staff_id, state, starts_at, ends_at,"
-    " local_start, local_end, time_zone, buffer_before_min, buffer_after_min, price_minor,"
-    " currency, notes)"
-    " SELECT :new_id, :to_client, s.id, :to_staff, 'confirmed', v.starts_at, v.ends_at,"
-    " v.starts_at AT TIME ZONE b.time_zone, v.ends_at AT TIME ZONE b.time_zone, b.time_zone,"
-    " s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes"
-    " FROM service s, " ZONE " b, LATERAL (SELECT :instant::timestamptz AS starts_at,"
+    "INSERT INTO appointment AS a(id, client_id, client_name, service_id, service_name, staff_id,"
+    " staff_name, state, starts_at, ends_at, local_start, local_end, time_zone, buffer_before_min,"
+    " buffer_after_min, price_minor, currency, notes)"
+    " SELECT :new_id, c.id, c.name, s.id, s.name, t.id, t.name, 'confirmed', v.starts_at,"
+    " v.ends_at, v.starts_at AT TIME ZONE b.time_zone, v.ends_at AT TIME ZONE b.time_zone,"
+    " b.time_zone, s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes"
+    " FROM client c, service s, staff t, " ZONE
+    " b, LATERAL (SELECT :instant::timestamptz AS starts_at,"
     " :instant::timestamptz + make_interval(mins => coalesce(:duration_min::int, s.duration_min))"
-    " AS ends_at) v WHERE s.id = :to_service"
-    " RETURNING " ROW "),"
+    " AS ends_at) v WHERE c.id = :to_client AND s.id = :to_service AND t.id = :to_staff"
+    " FOR KEY SHARE OF c, s, t RETURNING " ROW "),"
     " taken AS (INSERT INTO allocation(id, resource_id, busy, kind, appointment_id)"
     " SELECT :allocation_id, m.staff_id, " STAFF_TIME ", 'visit', m.id FROM moved m"
     " RETURNING appointment_id),"
@@ -78,7 +75,8 @@ const struct stmt appointment_find = {
 const struct stmt appointment_place = {
     "place",
     "WITH moved AS ("
-    "UPDATE appointment a SET staff_id = :to_staff, service_id = n.service_id,"
+    "UPDATE appointment a SET staff_id = :to_staff, staff_name = n.staff_name,"
+    " service_id = n.service_id, service_name = n.service_name,"
     " starts_at = n.starts_at, ends_at = n.starts_at + n.length, time_zone = n.time_zone,"
     " local_start = n.starts_at AT TIME ZONE n.time_zone,"
     " local_end = (n.starts_at + n.length) AT TIME ZONE n.time_zone,"
@@ -89,7 +87,8 @@ const struct stmt appointment_place = {
     " notes = CASE WHEN :notes? THEN :notes ELSE a.notes END,"
     " reschedules = a.reschedules + (a.starts_at <> n.starts_at OR a.staff_id <> :to_staff)::int,"
     " version = a.version + 1, updated_at = now()"
-    " FROM (SELECT o.id, s.id AS service_id, s.id <> o.service_id AS other,"
+    " FROM (SELECT o.id, s.id AS service_id, s.name AS service_name, t.name AS staff_name,"
+    " s.id <> o.service_id AS other,"
     " s.buffer_before_min AS before, s.buffer_after_min AS after, s.price_minor, s.currency,"
     " b.time_zone, :instant::timestamptz AS starts_at,"
     " CASE WHEN :duration_min? THEN make_interval(mins => :duration_min::int)"
@@ -97,7 +96,8 @@ const struct stmt appointment_place = {
     " ELSE o.ends_at - o.starts_at END AS length,"
     " o.starts_at AS old_start, o.ends_at AS old_end, o.staff_id AS old_staff,"
     " o.service_id AS old_service"
-    " FROM appointment o, service s, " ZONE " b WHERE o.id = :id AND s.id = :to_service) n"
+    " FROM appointment o, service s, staff t, " ZONE " b"
+    " WHERE o.id = :id AND s.id = :to_service AND t.id = :to_staff) n"
     " WHERE a.id = :id"
     " RETURNING " ROW ", n.old_start, n.old_end, n.old_staff, n.old_service),"
     " taken AS (UPDATE allocation l SET resource_id = m.staff_id, busy = " STAFF_TIME
