@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* After its start a process needs few system calls, and this takes away the others (seccomp): none that runs a program, makes
  * a process, opens a file for writing, changes an owner, a mount or another process. Masters stay outside: a filter
- * survives exec, and the next release may need another. Off under sanitizers, whose runtime needs what we do not. */
+ * survives exec, and the next release may need another. Off under sanitizers (and with GREMIO_NO_SANDBOX, for coverage), whose
+ * runtime needs what we do not. */
 #ifndef GREMIO_SANDBOX_H
 #define GREMIO_SANDBOX_H
 
@@ -12,7 +13,7 @@
 
 enum sandbox_mode {
     SANDBOX_OFF,
-    SANDBOX_ON, /* a forbidden call fails with ENOSYS: service goes on */
+    SANDBOX_ON, /* a forbidden call fails with ENOSYS, as on a kernel without it: libraries take another way, service goes on */
     SANDBOX_STRICT, /* a forbidden call kills the process (SIGSYS): for tests, where nothing may be overlooked */
 };
 

@@ -313,7 +313,7 @@ const struct conf_row settings_rows[] = {
     { .name = "sandbox",
       .type = CONF_TEXT,
       .offset = AT(sandbox),
-      .fallback = "off",
+      .fallback = "on",
       .doc = SANDBOX_DOC },
     { 0 },
 };

@@ -65,7 +65,7 @@ const struct conf_row settings_rows[] = {
            "time in which the refresh token before is still taken"),
     NUMBER(password_memory, CONF_SIZE, 8 * MB, 1024 * MB, "46m", "memory of argon2id"),
     NUMBER(password_ops, CONF_INT, 1, 16, "1", "passes of argon2id"),
-    TEXT(sandbox, "off", SANDBOX_DOC),
+    TEXT(sandbox, "on", SANDBOX_DOC),
     { 0 },
 };
 /* clang-format on */

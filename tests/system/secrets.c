@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Secrets stay where they belong. At log level debug, under load and while slots and the database die, every kind of secret
  * is used, rightly and wrongly; then everything written, every command line and every environment is searched for all
- * of them. SOAK_SECONDS makes it go on for longer. */
+ * of them. SOAK_SECONDS makes it go on for longer, SOAK_MEGABYTES until so much is logged. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -192,19 +192,43 @@ static bool search_file(const char *path, const char *marker)
     return found;
 }
 
-static void search_logs(void)
+static void each_log(void (*look)(const char *path, void *arg), void *arg)
 {
     char *folder = api_text("%s/log", stack_env("GREMIO_STATE"));
     DIR *dir = opendir(folder);
     struct dirent *e;
-    unsigned marked = 0;
     while ((e = readdir(dir))) {
         if (e->d_type == DT_REG) {
-            marked += search_file(api_text("%s/%s", folder, e->d_name), "marker-1");
+            look(api_text("%s/%s", folder, e->d_name), arg);
         }
     }
     closedir(dir);
+}
+
+static void search_log(const char *path, void *marked)
+{
+    *(unsigned *)marked += search_file(path, "marker-1");
+}
+
+static void add_size(const char *path, void *total)
+{
+    struct stat st;
+    *(off_t *)total += stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+static void search_logs(void)
+{
+    unsigned marked = 0;
+    each_log(search_log, &marked);
     cr_expect_gt(marked, 0, "the log has no line of a request: the search proves nothing");
+}
+
+static bool logged_enough(void)
+{
+    const char *wanted = getenv("SOAK_MEGABYTES");
+    off_t total = 0;
+    each_log(add_size, &total);
+    return total >= (wanted ? strtol(wanted, NULL, 10) << 20 : 0);
 }
 
 /* Command line and environment; and that no core of it would be written. */
@@ -319,7 +343,7 @@ Test(secrets, are_nowhere)
     cr_assert(stack_pg_ctl("restart", "immediate"));
     do {
         go_on(clients, worker, soak ? 2000 : 60);
-    } while (wait_now_ms() < end);
+    } while (wait_now_ms() < end || !logged_enough());
     enough = true;
     unsigned requests = 0;
     for (size_t i = 0; i < CLIENTS; i++) {

@@ -160,6 +160,38 @@ static int connect_to(const char *to)
     return bad ? close(fd), -1 : fd;
 }
 
+/* Dies in a folder of its own with as large a core allowed as the caller may; the wait status. */
+static int die_with_core_allowed(bool hardened)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (hardened) {
+            proc_harden();
+        }
+        struct rlimit most = { RLIM_INFINITY, RLIM_INFINITY };
+        setrlimit(RLIMIT_CORE, &most); /* root may raise it again: then only the other half holds */
+        signal(SIGABRT, SIG_DFL);
+        _exit(chdir(folder) == 0 ? raise(SIGABRT) : 1);
+    }
+    int status = 0;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* Not even when the limit is lifted again. Without hardening most machines write one: it goes with the folder. */
+Test(proc, a_hardened_process_leaves_no_core)
+{
+#if !defined(__SANITIZE_ADDRESS__)
+    int status = die_with_core_allowed(true);
+    cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && !WCOREDUMP(status), "%x",
+              (unsigned)status);
+    status = die_with_core_allowed(false);
+    cr_expect(WIFSIGNALED(status));
+    printf("proc: without hardening a core %s written\n", WCOREDUMP(status) ? "is" : "is not");
+    snprintf(path, sizeof(path), "%s/core", folder); /* for fini to remove */
+#endif
+}
+
 Test(proc, unix_socket)
 {
     struct stat st;

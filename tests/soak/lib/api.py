@@ -120,7 +120,9 @@ class Catalog:
             if "string" in (kind if isinstance(kind, list) else [kind]):
                 yield name
 
+    def parameters(self, doc, where):
+        """Names of those in "query", "path" or "header"."""
+        return [p["name"] for p in map(self.resolved, doc.get("parameters", [])) if p["in"] == where]
+
     def query(self, doc):
-        for parameter in map(self.resolved, doc.get("parameters", [])):
-            if parameter["in"] == "query":
-                yield parameter["name"]
+        return self.parameters(doc, "query")
