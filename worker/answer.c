@@ -46,6 +46,16 @@ static bool none_match_hits(struct slice field, struct slice etag)
     return false;
 }
 
+bool answer_unchanged(struct call *c)
+{
+    if (!method_is_safe(c->req->method) || !none_match_hits(c->req->if_none_match, c->reply.etag)) {
+        return false;
+    }
+    c->reply.status = 304;
+    c->reply.content = CONTENT_NONE;
+    return true;
+}
+
 /* "/api/v1/clients/{id}" with the row's id. */
 static enum err set_location(struct call *c, const char *id)
 {
@@ -71,12 +81,9 @@ static enum err answer_one(struct call *c, const PGresult *rows)
     }
     if (c->route->etag) {
         TRY(set_etag(c, PQgetvalue(rows, 0, plan->version)));
-    }
-    if (c->route->etag && method_is_safe(c->req->method) &&
-        none_match_hits(c->req->if_none_match, c->reply.etag)) {
-        c->reply.status = 304;
-        c->reply.content = CONTENT_NONE;
-        return OK;
+        if (answer_unchanged(c)) {
+            return OK;
+        }
     }
     if (c->route->location) {
         TRY(set_location(c, PQgetvalue(rows, 0, plan->id)));

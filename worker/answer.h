@@ -10,6 +10,8 @@
 MUST_USE enum err answer_rows(struct call *c, const PGresult *rows);
 /* Fills c->reply with the problem document of c->problem (err must be set). */
 void answer_problem(struct call *c);
+/* Answers 304 and is true when the client has what c->reply.etag names (RFC 9110 13.1.2). */
+MUST_USE bool answer_unchanged(struct call *c);
 /* c->reply gets the body and its type, and the route's success status. */
 void answer_body(struct call *c, enum frame_content content, struct slice body);
 

@@ -131,6 +131,16 @@ enum err call_answer_raw(struct call *c, enum frame_content content, struct slic
     return OK;
 }
 
+enum err call_answer_lasting(struct call *c, enum frame_content content, struct slice body,
+                             struct slice etag)
+{
+    c->reply.etag = etag;
+    if (!answer_unchanged(c)) {
+        answer_body(c, content, body);
+    }
+    return OK;
+}
+
 const char *call_cell(const PGresult *rows, int row, const char *column)
 {
     int field = PQfnumber(rows, column);

@@ -33,6 +33,9 @@ MUST_USE enum err call_answer(struct call *c, const PGresult *rows);
 MUST_USE enum err call_answer_none(struct call *c);
 /* Answers SHAPE_RAW: body is copied. */
 MUST_USE enum err call_answer_raw(struct call *c, enum frame_content content, struct slice body);
+/* The same with a body that outlives the call and is not copied; 304 for who has its etag (quotes included). */
+MUST_USE enum err call_answer_lasting(struct call *c, enum frame_content content, struct slice body,
+                                      struct slice etag);
 
 /* Text of one cell of the first row, NULL when SQL null. */
 const char *call_cell(const PGresult *rows, int row, const char *column);

@@ -4,9 +4,13 @@
 #include "worker/openapi.h"
 
 #include <ctype.h>
+#include <sodium.h>
 
+#include "common/str.h"
 #include "worker/openapi_schema.h"
 #include "worker/perms.h"
+
+#define ETAG_BYTES 16
 
 /* The first of the path's words: what the operation is filed under. */
 static void tag_of(const struct route *r, char out[OPENAPI_NAME_MAX])
@@ -323,13 +327,31 @@ void openapi_write(const struct routes *routes, struct sbuf *out)
     sbuf_text(out, "}}}");
 }
 
-struct slice openapi_text(const struct routes *routes)
+/* Of the text alone, so that every slot and every release with the same rows says the same. */
+static void make_etag(struct slice text, char out[ETAG_BYTES * 2 + 3])
+{
+    unsigned char hash[ETAG_BYTES];
+    crypto_generichash(hash, sizeof(hash), (const unsigned char *)text.p, text.n, NULL, 0);
+    out[0] = '"';
+    str_hex(hash, sizeof(hash), out + 1);
+    out[ETAG_BYTES * 2 + 1] = '"';
+}
+
+struct slice openapi_text(const struct routes *routes, struct slice *etag)
 {
     static struct sbuf document;
+    static char tag[ETAG_BYTES * 2 + 3];
     if (document.len == 0 || sbuf_failed(&document)) {
         sbuf_fini(&document);
         sbuf_init(&document);
         openapi_write(routes, &document);
     }
-    return sbuf_failed(&document) ? (struct slice){ 0 } : sbuf_slice(&document);
+    if (sbuf_failed(&document)) {
+        return (struct slice){ 0 };
+    }
+    if (!tag[0]) {
+        make_etag(sbuf_slice(&document), tag);
+    }
+    *etag = (struct slice){ .p = tag, .n = ETAG_BYTES * 2 + 2 };
+    return sbuf_slice(&document);
 }

@@ -7,7 +7,8 @@
 
 /* Appends the document for every compiled route. Out of memory shows in sbuf_failed. */
 void openapi_write(const struct routes *routes, struct sbuf *out);
-/* The same, made at the first call and kept as long as the process lives; empty when out of memory. */
-struct slice openapi_text(const struct routes *routes);
+/* The same, made at the first call and kept as long as the process lives, with its ETag (quotes included); empty when out of
+ * memory. */
+struct slice openapi_text(const struct routes *routes, struct slice *etag);
 
 #endif

@@ -76,6 +76,22 @@ Test(openapi, is_version_3_1_and_names_problems)
     api_release();
 }
 
+Test(openapi, is_not_sent_twice)
+{
+    struct api a = api_anonymous();
+    const char *etag = answer_header(api_get(&a, "/api/openapi.json"), "etag");
+    cr_assert_not_null(etag);
+    a.headers = api_text("If-None-Match: %s\r\n", etag);
+    struct answer *r = api_get(&a, "/api/openapi.json");
+    cr_expect_eq(r->status, 304);
+    cr_expect_eq(r->http.body_len, 0);
+    cr_expect_str_eq(answer_header(r, "etag"), etag);
+    a.headers = "If-None-Match: \"another\"\r\n";
+    cr_expect_eq(api_get(&a, "/api/openapi.json")->status, 200);
+    api_close(&a);
+    api_release();
+}
+
 Test(openapi, every_read_can_be_called)
 {
     static struct operation ops[CATALOG_MAX];

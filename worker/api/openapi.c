@@ -6,8 +6,8 @@
 
 static enum err openapi_read(struct call *c)
 {
-    struct slice document = openapi_text(c->env->routes);
-    return document.n ? call_answer_raw(c, CONTENT_JSON, document) : E_NOMEM;
+    struct slice etag, document = openapi_text(c->env->routes, &etag);
+    return document.n ? call_answer_lasting(c, CONTENT_JSON, document, etag) : E_NOMEM;
 }
 
 const struct route openapi_routes[] = {
@@ -19,6 +19,7 @@ const struct route openapi_routes[] = {
         .cost = COST_FAST,
         .handler = openapi_read,
         .shape = SHAPE_RAW,
+        .etag = true,
         .success = 200,
     },
     { 0 },
