@@ -42,7 +42,8 @@ static void send_again(struct dispatch *d, struct pending *p)
 void dispatch_death_settle(struct dispatch *d, struct pending *p)
 {
     struct exchange *x = p->x;
-    bool innocent = p->slot->spoke && !p->blamed;
+    /* A slot that drained ends well, and what it had not read yet was sent too late. */
+    bool innocent = !p->blamed && (p->slot->spoke || p->slot->draining);
     enum verdict verdict = p->blamed ? blame(d, p) : VERDICT_NONE;
     if (!x) {
         dispatch_table_give(d, p);

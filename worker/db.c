@@ -193,6 +193,12 @@ enum err db_take(struct db *db, unsigned pool, struct db_conn **out)
     return OK;
 }
 
+enum err db_reach(struct db *db)
+{
+    struct db_conn *c;
+    return db_take(db, 0, &c);
+}
+
 /* ---- sending ---- */
 
 unsigned db_owed(const struct db_conn *c)

@@ -85,6 +85,9 @@ MUST_USE bool db_send_flush(struct db_conn *c);
 /* Steps owed. */
 unsigned db_owed(const struct db_conn *c);
 
+/* Whether the database lets us in: opens the connection of the first pool, which every installation has. */
+MUST_USE enum err db_reach(struct db *db);
+
 /* Queues the Sync of every connection with a group. */
 void db_sync_groups(struct db *db);
 /* Once the results of all transactions were taken: takes the Syncs, and rolls back where an error left one open. */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What each slot is doing right now, in memory shared with the supervisor: when a slot dies, the log names
- * the requests it held. One writer per row; of the living the supervisor reads only whether they are ready and make progress. */
+ * the requests it held. One writer per row but for its pid; of the living the supervisor reads only whether they
+ * are ready, have met routers and make progress. */
 #ifndef GREMIO_SCORE_H
 #define GREMIO_SCORE_H
+
+#include <sys/types.h>
 
 #include "common/frame.h"
 
@@ -19,14 +22,17 @@ struct score_job {
 };
 
 struct score {
-    bool ready;      /* its loop runs */
-    int64_t beat_us; /* its latest sign of progress; 0: none yet */
-    uint32_t count;  /* jobs under way */
+    pid_t pid;         /* whose score it is: the supervisor writes it */
+    pid_t ready;       /* the same, once it serves and has reached the database; 0 until then */
+    uint32_t channels; /* routers it has met */
+    int64_t beat_us;   /* its latest sign of progress; 0: none yet */
+    uint32_t count;    /* jobs under way */
     struct score_job jobs[SCORE_JOBS_MAX];
 };
 
-/* n rows, zeroed, shared with every child forked later; NULL when out of memory. Never freed: it lives as long as the program. */
-struct score *score_map(size_t n);
+/* n rows shared with every child forked later, and through *fd with the program after this one; NULL when out of memory.
+ * *fd -1, or of rows of another layout: new rows, zeroed. Never freed: they live as long as the program. */
+struct score *score_map(size_t n, int *fd);
 /* Notes one request more, which came through fd. Does nothing when the row is full. */
 void score_add(struct score *s, int fd, const struct frame_request *req);
 /* The newest has passed the gate, or it was refused there and is over. */

@@ -25,6 +25,7 @@
 #define ARENA_MAX      ((size_t)8 << 20) /* of one request */
 #define BODY_KEEP      ((size_t)64 << 10)
 #define IDLE_TICK_MS   5000
+#define REACH_TICK_MS  200 /* while the database was not reached yet */
 #define DRAIN_QUIET_MS 300 /* after DRAIN: so long without a request means that routers know */
 
 /* One request from frame to reply. */
@@ -49,6 +50,7 @@ struct serve {
     struct job *jobs;           /* batch_max of them */
     size_t job_count, job_max;
     struct sbuf hello;
+    bool ready; /* the database has let us in */
     bool draining;
     int64_t drain_end_us;
 };
@@ -259,6 +261,7 @@ static void drop_channel(struct serve *s, size_t i)
     channel_fini(&s->channels[i]);
     s->channels[i] = s->channels[--s->channel_count];
     s->channels[s->channel_count].fd = -1;
+    s->score->channels = (uint32_t)s->channel_count;
     s->turn = 0;
 }
 
@@ -286,6 +289,7 @@ static void accept_router(struct serve *s)
     channel_init(c, fd);
     sbuf_add(&c->out, sbuf_slice(&s->hello));
     channel_write(c);
+    s->score->channels = (uint32_t)s->channel_count;
 }
 
 static void begin_drain(struct serve *s)
@@ -312,19 +316,30 @@ static bool has_waiting(const struct serve *s)
     return false;
 }
 
+/* Beside a process that serves, a slot without a database would only draw requests away from it. */
+static bool takes_routers(const struct serve *s)
+{
+    return !s->draining && (s->ready || !s->env->beside);
+}
+
+static int patience_ms(const struct serve *s)
+{
+    return s->draining ? DRAIN_QUIET_MS : s->ready ? IDLE_TICK_MS : REACH_TICK_MS;
+}
+
 /* Waits for something to do. False when a draining slot has nothing left. */
 static bool wait_and_read(struct serve *s)
 {
     struct pollfd fds[2 + CHANNELS_MAX + DB_LIVE_MAX];
     size_t channels = s->channel_count;
     bool busy = has_waiting(s);
-    fds[0] = (struct pollfd){ .fd = s->draining ? -1 : s->listen_fd, .events = POLLIN };
+    fds[0] = (struct pollfd){ .fd = takes_routers(s) ? s->listen_fd : -1, .events = POLLIN };
     fds[1] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
     for (size_t i = 0; i < channels; i++) {
         fds[2 + i] = (struct pollfd){ .fd = s->channels[i].fd, .events = POLLIN };
     }
     size_t db = db_poll_fds(&s->db, fds + 2 + channels, DB_LIVE_MAX);
-    int n = poll(fds, 2 + channels + db, busy ? 0 : s->draining ? DRAIN_QUIET_MS : IDLE_TICK_MS);
+    int n = poll(fds, 2 + channels + db, busy ? 0 : patience_ms(s));
     if (n < 0 && errno != EINTR) {
         return false;
     }
@@ -348,10 +363,21 @@ static bool wait_and_read(struct serve *s)
     return !s->draining || s->channel_count > 0;
 }
 
+/* Without a database the slot serves all the same, refusals that is, and goes on trying. */
+static void get_ready(struct serve *s)
+{
+    if (!s->ready && !s->draining && db_reach(&s->db) == OK) {
+        s->ready = true;
+        s->score->ready = getpid();
+    }
+}
+
 static void loop(struct serve *s)
 {
+    get_ready(s);
     while (wait_and_read(s)) {
         score_beat();
+        get_ready(s);
         (void)run_waiting(s);
         drop_broken(s);
         if (s->draining && clock_mono_us() > s->drain_end_us) {
@@ -425,7 +451,6 @@ int serve_run(const struct slot_env *env, int listen_fd, int signal_fd, struct s
         score_own(score);
         last_words_init(score);
         score_beat();
-        score->ready = true;
         loop(&s);
     } else {
         log_event(LOG_LEVEL_ERROR, "slot_not_started", "error", err_info(e)->code, NULL);

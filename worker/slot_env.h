@@ -12,6 +12,7 @@ struct slot_env {
     unsigned index;   /* among all slots of this worker */
     unsigned ordinal; /* among the slots of its kind: "api-00" is 0 */
     char name[16];    /* "api-00" */
+    bool beside;      /* another process serves the socket until this one is ready */
     const struct worker_settings *settings;
     const struct worker_secrets *secrets; /* wiped but for what this kind may know */
     const struct routes *routes;          /* the compiled table: worker/routes.h */

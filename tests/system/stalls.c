@@ -260,3 +260,45 @@ Test(stalls, a_database_that_stands_still_is_waited_out)
     own_close(&o);
     log_out(people);
 }
+
+struct early {
+    pid_t worker, found[4];
+};
+
+static bool try_in_vain(void *arg)
+{
+    struct early *e = arg;
+    return stack_children(e->worker, "api", e->found, ARRAY_LEN(e->found)) == 2 &&
+           stack_log_has("worker-again.log", "db_connect_failed");
+}
+
+static bool is_served(void *arg)
+{
+    return api_get(arg, "/api/v1/clients")->status == 200;
+}
+
+/* Slots that start while there is no database are there, and serve as soon as it is. */
+Test(stalls, a_worker_starts_without_its_database)
+{
+    struct api a = api_login(OWNER_A);
+    http_client_close(&a.http);
+    char *dir = api_text("slots_dir=%s/run/early", stack_env("GREMIO_STATE"));
+    cr_assert(stack_pg_ctl("stop", "fast"));
+    pid_t worker = stack_start_worker((const char *const[]){ dir, "api_slots=2", NULL });
+    struct early slots = { .worker = worker };
+    cr_assert(wait_until(try_in_vain, &slots, WAIT_LONG_MS), "it does not start");
+    cr_assert(stack_pg_ctl("restart", "fast"));
+    int port;
+    pid_t router = stack_start_router("router.conf", (const char *const[]){ dir, NULL }, &port);
+    stack_use_port(port);
+    pid_t after[4];
+    cr_expect(wait_until(is_served, &a, WAIT_LONG_MS), "it does not find the database");
+    cr_assert_eq(stack_children(worker, "api", after, ARRAY_LEN(after)), 2);
+    cr_expect(after[0] == slots.found[0] && after[1] == slots.found[1], "a slot died meanwhile");
+    cr_expect_eq(stack_stop(router, SIGTERM), 0);
+    cr_expect_eq(stack_stop(worker, SIGTERM), 0);
+    stack_use_port(0);
+    cr_assert(stack_wait_ready(stack_port()));
+    api_close(&a);
+    api_release();
+}

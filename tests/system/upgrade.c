@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* SIGUSR2: router and worker go on as the program that lies on disk, and no client notices. Releases are copies of the
- * programs under test that differ in their version. A release that does not start is refused; one whose processes do not
- * get ready leaves the old ones serving. */
+ * programs under test that differ in their version. A release that does not start is refused; one whose processes or slots do
+ * not get ready leaves the old ones serving. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -413,6 +413,69 @@ Test(upgrade, half_of_one_leaves_the_old_serving)
     struct family two = { .parent = router, .want = 2 };
     cr_expect(wait_until(has_children, &two, WAIT_LONG_MS), "old processes stay");
     cr_expect_eq(stack_stop(router, SIGTERM), 0);
+    api_close(&a);
+    api_release();
+}
+
+/* A copy of the key of the pools' passwords; turned: another one. */
+static void write_key(const char *name, bool turned)
+{
+    const char *dir = stack_env("GREMIO_STATE");
+    cr_assert_eq(system(api_text(
+                     "umask 077; %s <%s/secrets/pool.key >%s/%s.new && mv %s/%s.new %s/%s",
+                     turned ? "tr 0-9a-f 1-9a-f0" : "cat", dir, dir, name, dir, name, dir, name)),
+                 0);
+}
+
+struct newcomers {
+    pid_t worker;
+    const pid_t *old;
+    size_t old_count;
+};
+
+/* There is a slot beside the old ones. */
+static bool has_newcomer(void *arg)
+{
+    const struct newcomers *n = arg;
+    pid_t now[32];
+    return stack_children(n->worker, "", now, ARRAY_LEN(now)) > n->old_count;
+}
+
+/* New slots whose password is not good any more are never ready: the old ones serve until another release does better. */
+Test(upgrade, slots_without_a_database_leave_the_old_serving)
+{
+    struct api a = api_login(OWNER_A);
+    int port;
+    pid_t old[16];
+    use_releases();
+    write_key("half.key", false);
+    char *slots = api_text("slots_dir=%s/run/halved", stack_env("GREMIO_STATE"));
+    char *key = api_text("pool_key_file=%s/half.key", stack_env("GREMIO_STATE"));
+    pid_t worker = stack_start_worker((const char *const[]){ slots, key, NULL });
+    pid_t router = stack_start_router("router.conf", (const char *const[]){ slots, NULL }, &port);
+    stack_use_port(port);
+    struct newcomers n = { worker, old, stack_children(worker, "", old, ARRAY_LEN(old)) };
+    cr_assert_gt(n.old_count, 0);
+    write_key("half.key", true);
+    install("gremio-worker", 1);
+    kill(worker, SIGUSR2);
+    cr_assert(wait_until(has_newcomer, &n, WAIT_LONG_MS), "no new slot was started");
+    wait_for_line("worker-again.log", "db_connect_failed");
+    for (int i = 0; i < 50; i++) {
+        http_client_close(&a.http);
+        cr_expect_eq(api_get(&a, "/api/v1/clients?limit=%d", 1 + i)->status, 200);
+    }
+    for (size_t i = 0; i < n.old_count; i++) {
+        cr_expect(stack_alive(old[i]), "old slot %zu is gone", i);
+    }
+    cr_expect_not(stack_log_has("worker-again.log", upgraded_line(worker, 1)));
+    write_key("half.key", false);
+    install("gremio-worker", 2);
+    kill(worker, SIGUSR2);
+    wait_for_line("worker-again.log", upgraded_line(worker, 2));
+    cr_expect_eq(api_get(&a, "/api/v1/clients?limit=7")->status, 200);
+    cr_expect_eq(stack_stop(router, SIGTERM), 0);
+    cr_expect_eq(stack_stop(worker, SIGTERM), 0);
     api_close(&a);
     api_release();
 }
