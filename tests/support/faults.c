@@ -48,6 +48,13 @@ void faults_arm(struct faults *f, enum faults_kind kind, pid_t pid, long n, long
     atomic_store(&f->kind, kind);
 }
 
+void faults_count_sites(struct faults *f)
+{
+    atomic_store(&f->by_site, false);
+    memset((void *)f->sites, 0, sizeof f->sites);
+    atomic_store(&f->by_site, true);
+}
+
 long faults_disarm(struct faults *f)
 {
     atomic_store(&f->kind, FAULTS_NONE);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Memory and the network fail at every single place, one after another: for each request of a script the first, second,
- * ... allocation (or read, write, connect ...) of the router's process fails, then those of the slot. Nobody crashes,
- * every answer is whole or the connection ends, what was asked is done once or not at all, and the next request works.
- * Where sanitizers are built in they look for leaks and worse meanwhile. SOAK_FAULTS: 1 for every place, n for every
- * n-th (97). */
+/* Memory and the network fail at every single place, one after another: for each request of a script every allocation (or
+ * read, write, connect ...) of the router's process fails, then those of the slot; a place is a call with all its callers,
+ * so that a loop is visited once. Nobody crashes, every answer is whole or the connection ends, what was asked is done
+ * once or not at all, and the next request works. Where sanitizers are built in they look for leaks and worse meanwhile.
+ * Without SOAK_SECONDS some places of each request are visited, with it all of them if there is time. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>
@@ -20,14 +20,13 @@
 
 TestSuite(faults, .timeout = 3600);
 
-#define PLACES_MAX 20000
+#define BRIEF_PLACES 4 /* without SOAK_SECONDS at most so many of a request */
 
 static const struct step {
     const char *what, *method, *path, *body;
     const char *kind; /* of the slot that serves it */
     bool keyed;       /* under an Idempotency-Key */
     bool reconnect;   /* the slot has to open its connection anew */
-    bool costly;      /* takes every tenth place only */
 } steps[] = {
     { .what = "read", .method = "GET", .path = "/api/v1/business", .kind = "api" },
     { .what = "list", .method = "GET", .path = "/api/v1/clients?limit=5&q=fault", .kind = "api" },
@@ -57,13 +56,8 @@ static const struct step {
       .method = "GET",
       .path = "/api/v1/me",
       .kind = "api",
-      .reconnect = true,
-      .costly = true },
-    { .what = "login",
-      .method = "POST",
-      .path = "/api/v1/auth/login",
-      .kind = "auth",
-      .costly = true },
+      .reconnect = true },
+    { .what = "login", .method = "POST", .path = "/api/v1/auth/login", .kind = "auth" },
 };
 
 static const int io_errors[] = { 0, ECONNRESET, EAGAIN, EINTR, EMFILE, ENOBUFS };
@@ -132,13 +126,13 @@ static void send_step(struct lab *l, const struct step *s, struct http_client *c
     }
 }
 
-/* One request while the n-th call fails. False when it has no n-th call. */
+/* One request while the n-th call from a new place fails. False when it has none. */
 static bool strike(struct lab *l, const struct step *s, enum faults_kind kind, pid_t pid, long n)
 {
     struct http_client c;
     struct http_response r;
-    l->serial++;
-    faults_arm(l->faults, kind, pid, n, 1, io_errors[n % (long)ARRAY_LEN(io_errors)]);
+    int error = io_errors[(size_t)l->serial++ % ARRAY_LEN(io_errors)];
+    faults_arm(l->faults, kind, pid, n, 1, error);
     send_step(l, s, &c);
     bool answered = http_client_read(&c, false, &r);
     http_client_close(&c);
@@ -149,12 +143,21 @@ static bool strike(struct lab *l, const struct step *s, enum faults_kind kind, p
         l->whole += answered && r.status < 500;
         l->refused += answered && r.status >= 500;
     }
-    cr_assert(!answered || is_whole(&r), "%s, place %ld: half an answer: %s", s->what, n, r.body);
+    cr_assert(!answered || is_whole(&r), "%s, place %ld: half an answer: %s", s->what, l->places,
+              r.body);
     if (answered) {
         http_response_free(&r);
     }
     return hits > 0;
 }
+
+/* What is visited, and until when. */
+struct sweep {
+    enum faults_kind kind;
+    bool slot, brief;
+    long skip; /* every so many-th place */
+    int64_t end_ms;
+};
 
 struct after {
     struct lab *lab;
@@ -184,30 +187,33 @@ static pid_t target(const struct lab *l, const struct step *s, bool slot)
     return slot ? own_slot(&l->own, s->kind) : own_process(&l->own);
 }
 
-static void run_step(struct lab *l, const struct step *s, enum faults_kind kind, bool slot,
-                     long stride)
+/* Visits the places of one request. False when the time was over before the last. */
+static bool run_step(struct lab *l, const struct step *s, const struct sweep *w)
 {
     struct after after = { l, s };
-    pid_t pid = target(l, s, slot);
     /* OpenSSL 3.0 does not survive its own first use without memory (the first login to the database). */
     cr_assert(wait_until(works_again, &after, WAIT_LONG_MS), "%s: does not work", s->what);
-    stride = s->costly ? stride * 10 : slot && kind == FAULTS_MEMORY ? stride : (stride + 5) / 6;
-    for (long n = 1 + rand() % stride; n < PLACES_MAX; n += stride) {
+    pid_t pid = target(l, s, w->slot);
+    faults_count_sites(l->faults);
+    for (int i = 0; !w->brief || i < BRIEF_PLACES; i++) {
+        if (!w->brief && wait_now_ms() >= w->end_ms) {
+            return false;
+        }
         if (s->reconnect) {
             cut_connections(l);
         }
-        bool hit = strike(l, s, kind, pid, n);
+        bool hit = strike(l, s, w->kind, pid, w->skip);
         /* The same request once more: what was done is not done again, what was not is done now. */
-        cr_assert(wait_until(works_again, &after, WAIT_LONG_MS), "%s, place %ld: does not recover",
-                  s->what, n);
-        pid_t now = target(l, s, slot);
+        cr_assert(wait_until(works_again, &after, WAIT_LONG_MS), "%s: does not recover", s->what);
+        pid_t now = target(l, s, w->slot);
         l->deaths += now != pid;
         pid = now;
         api_release();
         if (!hit) {
-            return;
+            break;
         }
     }
+    return true;
 }
 
 static bool crashed(void)
@@ -215,10 +221,19 @@ static bool crashed(void)
     return stack_log_has("worker-again.log", "\"how\":\"signal");
 }
 
-static void run_script(const char *name, enum faults_kind kind, bool slot)
+/* percent: of SOAK_SECONDS. */
+static struct sweep plan(enum faults_kind kind, bool slot, int percent)
 {
-    const char *every = getenv("SOAK_FAULTS");
-    long stride = every ? strtol(every, NULL, 10) : 97;
+    const char *seconds = getenv("SOAK_SECONDS");
+    int64_t ms = seconds ? strtol(seconds, NULL, 10) * 10 * percent : 0;
+    long skip = seconds ? 1 : 7;
+    return (struct sweep){
+        .kind = kind, .slot = slot, .brief = !seconds, .skip = skip, .end_ms = wait_now_ms() + ms
+    };
+}
+
+static void run_script(const char *name, const struct sweep *w)
+{
     struct lab l = lab_open(name);
     char *code = db_code(l.super, "practice-a");
     char *count = api_text("SELECT count(*) FROM t_%s.client WHERE given_name = 'Fault'", code);
@@ -226,17 +241,19 @@ static void run_script(const char *name, enum faults_kind kind, bool slot)
         api_text("SELECT count(*) FROM t_%s.idempotency WHERE key LIKE 'fault-%%'", code));
     count = strdup(count);
     long clients = db_number(l.super, count, NULL), stored = db_number(l.super, keys, NULL);
+    size_t done = 0;
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        run_step(&l, &steps[i], kind, slot, stride);
+        done += run_step(&l, &steps[i], w);
     }
     cr_expect_eq(db_number(l.super, count, NULL) - clients, db_number(l.super, keys, NULL) - stored,
                  "clients and keys do not agree: an effect is doubled or half");
     cr_expect(!crashed(), "a slot crashed, see worker-again.log");
     cr_expect(!stack_log_has(api_text("router-%d.log", l.own.port), "\"how\":\"signal"),
               "a router process crashed");
-    printf("faults: %s: %ld places hit: %ld answers as if nothing were, %ld x 5xx, %ld connections "
-           "closed; 0 crashes, %u orderly ends, recovered every time\n",
-           name, l.places, l.whole, l.refused, l.cut, l.deaths);
+    printf("faults: %s: %ld places hit, %s of %zu of %zu requests: %ld answers as if nothing were, "
+           "%ld x 5xx, %ld connections closed; 0 crashes, %u orderly ends, recovered every time\n",
+           name, l.places, w->brief ? "a sample" : "all", done, ARRAY_LEN(steps), l.whole,
+           l.refused, l.cut, l.deaths);
     free(code);
     free(count);
     free(keys);
@@ -245,20 +262,24 @@ static void run_script(const char *name, enum faults_kind kind, bool slot)
 
 Test(faults, memory_of_the_router)
 {
-    run_script("memory-router", FAULTS_MEMORY, false);
+    struct sweep w = plan(FAULTS_MEMORY, false, 10);
+    run_script("memory-router", &w);
 }
 
 Test(faults, memory_of_a_slot)
 {
-    run_script("memory-slot", FAULTS_MEMORY, true);
+    struct sweep w = plan(FAULTS_MEMORY, true, 60);
+    run_script("memory-slot", &w);
 }
 
 Test(faults, network_of_the_router)
 {
-    run_script("network-router", FAULTS_IO, false);
+    struct sweep w = plan(FAULTS_IO, false, 10);
+    run_script("network-router", &w);
 }
 
 Test(faults, network_of_a_slot)
 {
-    run_script("network-slot", FAULTS_IO, true);
+    struct sweep w = plan(FAULTS_IO, true, 20);
+    run_script("network-slot", &w);
 }

@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#define STACK_DEPTH 24
 
 static struct faults *self;
 
@@ -34,10 +37,37 @@ __attribute__((constructor)) static void start(void)
  * dies, and is replaced. Copies of texts therefore always work here. */
 static __thread volatile bool spared __attribute__((tls_model("initial-exec")));
 
+/* Takes a place in the table for the stack of this call. False: it has one, or the table is full. */
+static bool is_new_site(void)
+{
+    void *stack[STACK_DEPTH];
+    uint64_t hash = 1469598103934665603u; /* FNV-1a, by addresses */
+    spared = true;                        /* the unwinder allocates at its first use */
+    int n = backtrace(stack, STACK_DEPTH);
+    spared = false;
+    for (int i = 0; i < n; i++) {
+        hash = (hash ^ (uint64_t)(uintptr_t)stack[i]) * 1099511628211u;
+    }
+    for (size_t i = 0; i < FAULTS_SITES_MAX; i++) {
+        uint64_t free_place = 0, *at = (uint64_t *)&self->sites[(hash + i) % FAULTS_SITES_MAX];
+        if (__atomic_compare_exchange_n(at, &free_place, hash, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST)) {
+            return true;
+        }
+        if (free_place == hash) {
+            return false;
+        }
+    }
+    return false;
+}
+
 static bool fails(enum faults_kind kind)
 {
     if (!self || spared || atomic_load(&self->kind) != (int)kind ||
         atomic_load(&self->pid) != getpid()) {
+        return false;
+    }
+    if (atomic_load(&self->by_site) && (atomic_load(&self->countdown) < 0 || !is_new_site())) {
         return false;
     }
     long left = atomic_fetch_sub(&self->countdown, 1);
