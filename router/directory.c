@@ -18,7 +18,7 @@ struct table {
 struct directory {
     struct table now, staged;
     struct token_keys keys;
-    bool loaded;
+    bool loaded, in_step;
 };
 
 static size_t home_of(const struct table *t, const struct uuid *id)
@@ -152,6 +152,16 @@ unsigned directory_pools(const struct directory *d)
 bool directory_loaded(const struct directory *d)
 {
     return d->loaded;
+}
+
+bool directory_in_step(const struct directory *d)
+{
+    return d->in_step;
+}
+
+void directory_set_in_step(struct directory *d, bool in_step)
+{
+    d->in_step = in_step;
 }
 
 void directory_begin(struct directory *d)

@@ -20,6 +20,9 @@ size_t directory_count(const struct directory *d);
 unsigned directory_pools(const struct directory *d);
 /* False until the first full load was swapped in. */
 bool directory_loaded(const struct directory *d);
+/* Is it what the database has, but for notifications under way? Otherwise somebody unknown may only be new. */
+bool directory_in_step(const struct directory *d);
+void directory_set_in_step(struct directory *d, bool in_step);
 
 /* A full load: begin, stage every row, then swap it in. begin again drops what was staged. */
 void directory_begin(struct directory *d);

@@ -44,7 +44,6 @@ struct directory_sync {
     enum sync_state state;
     enum sync_query asked;
     bool query_failed;
-    bool in_step;      /* the first load of this connection is through */
     bool want_tenants; /* a full load */
     bool want_keys;
     int64_t contact_us; /* last sign of life; 0: never */
@@ -161,7 +160,8 @@ static void end_keys(struct directory_sync *s)
 
 static void end_sessions(struct directory_sync *s)
 {
-    s->in_step = true;
+    directory_set_in_step(s->config.directory,
+                          true); /* the first load of this connection is through */
     s->backoff_ms = BACKOFF_MIN_MS;
     log_event(LOG_LEVEL_INFO, "directory_loaded", NULL);
 }
@@ -221,7 +221,7 @@ static void lose(struct directory_sync *s, const char *reason)
     PQfinish(s->conn);
     s->conn = NULL;
     s->state = SYNC_WAITING;
-    s->in_step = false;
+    directory_set_in_step(s->config.directory, false);
     s->asked_count = s->changed_count = 0;
     directory_begin(s->config.directory);
     s->retry_us = clock_mono_us() + s->backoff_ms * 1000;
@@ -284,7 +284,7 @@ static void ask_next(struct directory_sync *s)
         s->want_tenants = false;
         directory_begin(s->config.directory);
         ask(s, Q_TENANTS, NULL);
-    } else if (!s->in_step) {
+    } else if (!directory_in_step(s->config.directory)) {
         ask(s, Q_SESSIONS, NULL);
     } else if (s->changed_count > 0) {
         ask_changed(s);
@@ -598,7 +598,7 @@ void directory_sync_free(struct directory_sync *s)
 struct directory_sync_stats directory_sync_stats(const struct directory_sync *s)
 {
     struct directory_sync_stats out = s->stats;
-    out.connected = s->in_step && s->conn;
+    out.connected = s->conn && directory_in_step(s->config.directory);
     out.age_ms = s->contact_us ? (clock_mono_us() - s->contact_us) / 1000 : -1;
     return out;
 }

@@ -57,8 +57,8 @@ struct exchange {
     /* filled by dispatch */
     void *pending; /* dispatch's own entry while X_QUEUED .. X_STARTED */
     uint64_t id;
-    uint8_t kills; /* slots that died while holding it, unless they named others */
-    bool moved;    /* was sent to a second slot because the first stood still */
+    uint8_t harm; /* of the slots' deaths it was in: dispatch_death.c */
+    bool moved;   /* was sent to a second slot because the first stood still */
 
     /* for the access log */
     char route[ROUTE_PATTERN_MAX];

@@ -193,7 +193,7 @@ static enum err gate_tenant(const struct flow *f, struct exchange *x)
 {
     const struct tenant *t = directory_find(f->directory, &x->principal.tenant);
     if (!t) {
-        return E_UNAUTHENTICATED;
+        return directory_in_step(f->directory) ? E_UNAUTHENTICATED : E_UNAVAILABLE;
     }
     x->tenant = *t;
     x->source = t->id;

@@ -239,3 +239,26 @@ Test(directory, database_away_and_back)
     api_close(&a);
     api_release();
 }
+
+/* A good token of a practice made while the directory cannot be read is no bad token. */
+Test(directory, a_practice_it_cannot_know_yet_is_asked_to_wait)
+{
+    PGconn *super = db_super();
+    struct api known = api_login(OWNER_A);
+    db_do(super, "ALTER ROLE gremio_router NOLOGIN");
+    cr_assert_gt(cut(super), 0);
+    cr_assert(stack_wait_status(stack_port(), "/readyz", 503));
+    create("practice-unseen", "owner-unseen@example.com");
+    struct api a = api_login("owner-unseen@example.com");
+    struct look unseen = { .api = &a, .path = "/api/v1/me", .status = 503, .code = "unavailable" };
+    cr_expect(seen(&unseen), "not 503 unavailable");
+    cr_expect(answer_header(api_get(&a, "/api/v1/me"), "retry-after") != NULL);
+    cr_expect_eq(api_get(&known, "/api/v1/me")->status, 200);
+    db_do(super, "ALTER ROLE gremio_router LOGIN");
+    expect_seen("a practice made meanwhile",
+                (struct look){ .api = &a, .path = "/api/v1/me", .status = 200 });
+    PQfinish(super);
+    api_close(&known);
+    api_close(&a);
+    api_release();
+}

@@ -30,14 +30,14 @@ struct lab {
     struct faults *faults;
 };
 
-static struct lab lab_open(const char *name, const char *timeout)
+static struct lab lab_open(const char *name, const char *timeout, const char *lock,
+                           const char *statement)
 {
     struct lab l = { .api = api_login(OWNER_A) };
     http_client_close(&l.api.http); /* the token stays, the next request goes to the own router */
     l.faults = faults_preload();
     l.own = own_open(
-        name,
-        (const char *const[]){ "api_slots=2", "lock_timeout=50s", "statement_timeout=55s", NULL },
+        name, (const char *const[]){ "api_slots=2", lock, statement, NULL },
         (const char *const[]){ timeout, "inflight_per_tenant=200", "tenant_rate=0", NULL });
     faults_stop_preload();
     return l;
@@ -155,7 +155,8 @@ static bool all_wait_again(struct hold *h)
 /* Kills whoever holds the requests twice, and looks what became of them. */
 static void expect_no_conviction(const char *name, bool at_once)
 {
-    struct lab l = lab_open(name, "request_timeout=60s");
+    struct lab l = lab_open(name, "request_timeout=60s", "lock_timeout=50s",
+                            "statement_timeout=55s");
     struct hold lock = hold_begin("practice-a", "client");
     struct held held = hold_requests(&l);
     pid_t slot[API_SLOTS + 1];
@@ -206,7 +207,7 @@ static long take_deaths(struct lab *l)
 
 static void expect_two_deaths(const char *name, int signo)
 {
-    struct lab l = lab_open(name, "request_timeout=30s");
+    struct lab l = lab_open(name, "request_timeout=30s", "lock_timeout=2s", "statement_timeout=5s");
     size_t bad;
     start_readers(&l.api);
     faults_arm(l.faults, FAULTS_PILL, 0, 0, 0, signo);
@@ -242,4 +243,42 @@ Test(poison, a_request_that_crashes_has_two_slots_and_no_more)
 Test(poison, so_has_one_that_aborts)
 {
     expect_two_deaths("abort", SIGABRT);
+}
+
+static bool was_ended(void *arg)
+{
+    struct lab *l = arg;
+    return stack_log_has("worker-again.log", "no progress") && slots_are_back(&l->own.worker);
+}
+
+static bool is_convicted(void *arg)
+{
+    struct answer *r = give_pill(arg, "GET");
+    bool good = r->status == 500;
+    cr_assert(good || r->status == 504 || r->status == 503, "%d", r->status);
+    api_release();
+    return good;
+}
+
+/* Its client has the answer long before the supervisor finds the slot stuck. */
+Test(poison, a_request_that_loops_has_two_slots_too)
+{
+    if (!getenv("SOAK_LOOPS")) {
+        cr_skip("SOAK_LOOPS is not set: it takes half a minute");
+    }
+    struct lab l = lab_open("loop", "request_timeout=2s", "lock_timeout=500ms",
+                            "statement_timeout=1s");
+    size_t bad;
+    start_readers(&l.api);
+    faults_arm(l.faults, FAULTS_PILL, 0, 0, 0, 0);
+    cr_expect_eq(give_pill(&l, "GET")->status, 504);
+    cr_assert(wait_until(was_ended, &l, WAIT_LONG_MS), "the slot loops on");
+    cr_assert(wait_until(is_convicted, &l, 2 * WAIT_LONG_MS), "it is never refused");
+    cr_expect_eq(take_deaths(&l), 2);
+    size_t good = stop_readers(&bad);
+    printf("poison: loop: 2 slots looped and were ended, then 500; others meanwhile: %zu good, %zu "
+           "bad\n",
+           good, bad);
+    cr_expect_gt(good, 0);
+    lab_close(&l);
 }

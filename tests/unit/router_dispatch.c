@@ -427,7 +427,7 @@ Test(router_dispatch, a_slot_found_closed_while_sending_loses_nothing)
     cr_assert_eq(dispatch_send(d, &x), OK);
     cr_assert_eq(x.state, X_QUEUED);
     dispatch_slot_down(d, a->slot);
-    cr_assert_eq(x.kills, 0);
+    cr_assert_eq(x.harm, 0);
     struct fake *b = slot_up(1, KIND_API, 8);
     cr_assert_eq(x.state, X_SENT);
     reply_last(b);

@@ -66,7 +66,7 @@ Test(router_dispatch_death, what_crashed_a_slot_runs_alone_and_the_second_time_i
     dispatch_on_dying(d, a->slot, a->ids[0]);
     dispatch_on_dying(d, a->slot, a->ids[1]);
     dispatch_slot_down(d, a->slot);
-    cr_assert_eq(later.kills, 0);
+    cr_assert_eq(later.harm, 0);
     struct fake *b = slot_up(1, KIND_API, 8);
     cr_assert_eq(by.state, X_SENT);
     cr_assert(b->alone);
