@@ -58,16 +58,13 @@ static enum err load(const struct conf_source *source, struct sbuf *why)
 static int start(const struct conf_args *args, struct sbuf *why)
 {
     const struct conf_source source = { .file = args->file, .overrides = args->overrides };
-    if (load(&source, why) != OK) {
+    proc_no_dump(&secrets, sizeof(secrets));
+    if (load(&source, why) != OK || settings_secrets(&settings, &secrets, why) != OK) {
         return say(why);
     }
     if (args->check) {
         print_settings();
         return 0;
-    }
-    proc_no_dump(&secrets, sizeof(secrets));
-    if (settings_secrets(&settings, &secrets, why) != OK) {
-        return say(why);
     }
     const struct supervisor_start with = {
         .settings = &settings, .secrets = &secrets, .routes = &routes, .source = &source

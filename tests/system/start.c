@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* A program started twice by mistake: the second says what is wrong in one sentence and ends, the first goes on. The
- * kernel alone would let both routers share the port, each with half of the clients. */
+ * kernel alone would let both routers share the port, each with half of the clients. And settings that do not fit. */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "tests/support/api.h"
 #include "tests/support/stack.h"
@@ -83,5 +84,50 @@ Test(start, a_second_worker_on_the_folder_is_refused)
     cr_expect_eq(api_get(&a, "/api/v1/me")->status, 200);
     cr_expect_eq(stack_stop(router, SIGTERM), 0);
     api_close(&a);
+    api_release();
+}
+
+/* What each program says of one setting over its own file; its exit code. */
+static int check_config(const char *program, const char *setting, char *said, size_t size)
+{
+    char *run = api_text("'%s/gremio-%s' --config '%s/conf/%s.conf' --set '%s' --check-config 2>&1",
+                         stack_env("GREMIO_BIN"), program, stack_env("GREMIO_STATE"), program,
+                         setting);
+    FILE *f = popen(run, "re");
+    cr_assert_not_null(f);
+    said[fread(said, 1, size - 1, f)] = '\0';
+    int status = pclose(f);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Each is fine alone, by its row; together with another one, or as a text, it is not. */
+Test(start, settings_that_do_not_fit_are_refused)
+{
+    static const struct {
+        const char *program, *setting, *says;
+    } rows[] = {
+        { "router", "log_level=loud", "log_level must be" },
+        { "router", "tls_key=/nowhere.pem", "must be given together" },
+        { "router", "issuer=", "must not be empty" },
+        { "router", "slots_dir=", "slots_dir must be" },
+        { "router", "sandbox=maybe", "sandbox must be" },
+        { "router", "db_password_file=/nowhere", "/nowhere" },
+        { "worker", "log_level=loud", "log_level must be" },
+        { "worker", "slots_dir=", "slots_dir must be" },
+        { "worker", "sandbox=maybe", "sandbox must be" },
+        { "worker", "db_port=0", "db_port must be" },
+        { "worker", "db_name=", "db_name must have" },
+        { "worker", "lock_timeout=5s", "lock_timeout must be shorter" },
+        { "worker", "session_idle=8760h", "session_idle must not" },
+        { "worker", "pool_key_file=/nowhere", "/nowhere" },
+    };
+    char said[8192];
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int code = check_config(rows[i].program, rows[i].setting, said, sizeof said);
+        cr_expect_eq(code, 2, "%s %s: %d", rows[i].program, rows[i].setting, code);
+        cr_expect(strstr(said, rows[i].says), "%s %s: %s", rows[i].program, rows[i].setting, said);
+    }
+    cr_expect_eq(check_config("router", "log_level=debug", said, sizeof said), 0, "%s", said);
+    cr_expect_eq(check_config("worker", "sandbox=strict", said, sizeof said), 0, "%s", said);
     api_release();
 }
