@@ -11,7 +11,6 @@
 
 #include "tests/support/api.h"
 #include "tests/support/bookers.h"
-#include "tests/support/db.h"
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
 
@@ -97,16 +96,11 @@ static bool kill_router_child(unsigned turn)
     return kill_child(router, "", turn);
 }
 
+/* One that serves a slot; none while PostgreSQL recovers from the one before. */
 static bool kill_backend(unsigned turn)
 {
-    UNUSED(turn);
-    PGconn *super = db_super();
-    long pid = db_number(super,
-                         "SELECT pid FROM pg_stat_activity WHERE usename LIKE 'gremio_pool%' "
-                         "ORDER BY random() LIMIT 1",
-                         NULL);
-    PQfinish(super);
-    return pid > 0 && kill((pid_t)pid, SIGKILL) == 0;
+    pid_t postmaster = stack_postmaster();
+    return postmaster > 0 && kill_child(postmaster, "gremio_pool", turn);
 }
 
 /* Slots leave when their supervisor dies; whoever runs the system starts it again, here the test, and at once. */

@@ -165,8 +165,11 @@ static void send_client(const struct scene *s, struct http_client *c, const char
 static struct answer *again(struct scene *s, const char *name)
 {
     int64_t end = wait_now_ms() + WAIT_LONG_MS;
-    struct answer *r;
+    struct answer *r = NULL;
     do {
+        if (r) {
+            wait_pause();
+        }
         r = api_send(&s->owner, "POST", PATH, api_text("{\"given_name\":\"%s\"}", name),
                      api_text("Idempotency-Key: %s\r\n", name));
         cr_assert(r->status == 201 || r->status == 409 || r->status == 503 || r->status == 0,

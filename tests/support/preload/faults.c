@@ -21,18 +21,6 @@
 
 static struct faults *self;
 
-__attribute__((constructor)) static void start(void)
-{
-    const char *file = getenv("FAULTS_FILE");
-    int fd = file ? open(file, O_RDWR | O_CLOEXEC) : -1;
-    void *p = fd < 0 ? MAP_FAILED
-                     : mmap(NULL, sizeof *self, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (fd >= 0) {
-        close(fd);
-    }
-    self = p == MAP_FAILED ? NULL : p;
-}
-
 /* json-c 0.16 takes the copy of a member's name without a look (json_tokener_parse_ex): without memory for it the slot
  * dies, and is replaced. Copies of texts therefore always work here. */
 static __thread volatile bool spared __attribute__((tls_model("initial-exec")));
@@ -42,9 +30,7 @@ static bool is_new_site(void)
 {
     void *stack[STACK_DEPTH];
     uint64_t hash = 1469598103934665603u; /* FNV-1a, by addresses */
-    spared = true;                        /* the unwinder allocates at its first use */
     int n = backtrace(stack, STACK_DEPTH);
-    spared = false;
     for (int i = 0; i < n; i++) {
         hash = (hash ^ (uint64_t)(uintptr_t)stack[i]) * 1099511628211u;
     }
@@ -90,6 +76,22 @@ static void *early_take(size_t n)
     size_t at = early_used;
     early_used += (n + 15) & ~(size_t)15;
     return early_used <= sizeof early ? early + at : NULL;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    const char *file = getenv("FAULTS_FILE");
+    int fd = file ? open(file, O_RDWR | O_CLOEXEC) : -1;
+    void *p = fd < 0 ? MAP_FAILED
+                     : mmap(NULL, sizeof *self, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd >= 0) {
+        close(fd);
+    }
+    self = p == MAP_FAILED ? NULL : p;
+    void *here;
+    resolving = true; /* it is loaded at its first use, into the small buffer */
+    (void)backtrace(&here, 1);
+    resolving = false;
 }
 
 static bool is_early(const void *p)
