@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* A slot spoken to directly, as a router would or as a broken one might: batches of mixed practices, wrong stamps and
+/* A slot spoken to directly, as a router would or as a broken one might: batches of mixed practices, wrong codes and
  * codes, deadlines, cancellations, broken frames, backends killed under it. */
 #include <criterion/criterion.h>
 #include <stdio.h>
