@@ -33,7 +33,34 @@ bench_prepare() { # OP...
   for op in read "$@"; do load 3 "warm,$op,-16,$work/tokens" >/dev/null; done
 }
 
-load() { "$work/open_loop" "$GREMIO_HOST" "$GREMIO_PORT" "$@"; }
+load() { $client "$work/open_loop" "$GREMIO_HOST" "$GREMIO_PORT" "$@"; }
+
+# Prints PID and everything below it.
+tree() {
+  local child
+  echo "$1"
+  for child in $(pgrep -P "$1"); do tree "$child"; done
+}
+postmaster() { head -1 "$GREMIO_PGDATA/postmaster.pid"; }
+
+# As if the clients were another machine: they get the first core, everything else the others.
+client=''
+stand_apart() {
+  local pid
+  for pid in $(tree "$GREMIO_ROUTER_PID") $(tree "$GREMIO_WORKER_PID") $(tree "$(postmaster)"); do
+    taskset -acp "1-$(($(nproc) - 1))" "$pid" >/dev/null
+  done
+  client='taskset -c 0'
+}
+
+# "router=1.23 slots=0.45 postgresql=6.78", CPU seconds until now.
+cpu() {
+  local name pid
+  for name in "router $GREMIO_ROUTER_PID" "slots $GREMIO_WORKER_PID" "postgresql $(postmaster)"; do
+    for pid in $(tree "${name#* }"); do sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null; done |
+      awk -v name="${name% *}" -v hz="$(getconf CLK_TCK)" '{ s += $12 + $13 } END { printf "%s=%.2f ", name, s / hz }'
+  done
+}
 
 # One named figure ("p99") of a line of open_loop.
 figure() { sed -E "s/.* $2=([0-9.]+).*/\1/" <<<"$1"; } # LINE NAME

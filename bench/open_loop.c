@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* An open-loop client: requests leave when they are due (a Poisson process for each group), whether or not earlier ones
  * were answered, and their time counts from when they were due. wrk waits for answers, so it cannot overload anybody.
- *   open_loop HOST PORT [SKIP+]SECONDS GROUP...      GROUP = NAME,OP,RATE,TOKENS[,FIRST,LAST]
+ *   open_loop HOST PORT [SKIP+]SECONDS GROUP...      GROUP = NAME,OP,RATE,TOKENS[,FIRST,LAST[,CLIENTS]]
  * What is due in the first SKIP seconds is sent, but not counted.
- * OP: read, agenda, book, health. RATE: requests a second; -N: closed loop of N connections. TOKENS: a file with a line
+ * OP: read, agenda, book, health; with a '!' behind it a client that was refused hangs up and comes on a new connection. RATE: requests a second; -N: closed loop of N connections. TOKENS: a file with a line
  * "TOKEN STAFF_ID" for each practice, of which lines FIRST to LAST (from 1) take turns.
+ * CLIENTS: of each practice; as many as there may be unless said otherwise.
  * A connection is a client: it belongs to one practice, and a practice's clients ask in turn, whether or not they were told to
  * come back later (Retry-After). Who comes back too early is counted apart (early), and his time counts from when he
  * should have come. What finds no client that is free is unsent. One line of figures a
@@ -49,6 +50,7 @@ struct practice {
 struct group {
     char name[32], op[16];
     double rate;
+    bool hangs_up;
     struct practice *practices;
     size_t count, next, sent, unsent, good, refused, codes[600];
     double due_us;
@@ -109,11 +111,11 @@ static void read_practices(struct group *g, const char *file, size_t first, size
     }
 }
 
-static void make_clients(struct group *g)
+static void make_clients(struct group *g, size_t most)
 {
     for (size_t i = 0; i < g->count; i++) {
         struct practice *p = &g->practices[i];
-        p->clients = CONNS_MAX / g->count < CLIENTS_MAX ? CONNS_MAX / g->count : CLIENTS_MAX;
+        p->clients = CONNS_MAX / g->count < most ? CONNS_MAX / g->count : most;
         p->free = p->clients;
         p->idle = calloc(p->clients, sizeof(struct conn *));
         for (size_t k = 0; k < p->clients; k++) {
@@ -127,14 +129,19 @@ static void read_group(const char *text)
 {
     struct group *g = &groups[group_count++];
     char file[512];
-    size_t first = 1, last = SIZE_MAX;
-    int n = sscanf(text, "%31[^,],%15[^,],%lf,%511[^,],%zu,%zu", g->name, g->op, &g->rate, file,
-                   &first, &last);
+    size_t first = 1, last = SIZE_MAX, clients = CLIENTS_MAX;
+    int n = sscanf(text, "%31[^,],%15[^,],%lf,%511[^,],%zu,%zu,%zu", g->name, g->op, &g->rate, file,
+                   &first, &last, &clients);
     if (n < 4) {
-        die("GROUP is NAME,OP,RATE,TOKENS[,FIRST,LAST]");
+        die("GROUP is NAME,OP,RATE,TOKENS[,FIRST,LAST[,CLIENTS]]");
+    }
+    char *mark = strchr(g->op, '!');
+    g->hangs_up = mark != NULL;
+    if (mark) {
+        *mark = '\0';
     }
     read_practices(g, file, first, last);
-    make_clients(g);
+    make_clients(g, clients);
 }
 
 static void add_sample(struct series *s, double us)
@@ -300,6 +307,7 @@ static void answered(struct conn *c)
     bool good = (c->status >= 200 && c->status < 300) || c->status == 409;
     const char *after = strstr(c->head, "Retry-After: ");
     struct group *g = c->group;
+    c->last |= refused && g->hangs_up;
     end_request(c, refused ? REFUSED : good ? GOOD : FAILED);
     c->back_us = refused && after ? now_us() + atof(after + 13) * 1e6 : 0;
     if (g->rate <= 0 && now_us() < end_us) {
