@@ -104,15 +104,9 @@ enum err apply_script(PGconn *c, const char *text, struct sbuf *why)
     return collect(c, text, sqlstate, why);
 }
 
-/* Runs sql with its :names filled in. */
-static enum err run_filled(PGconn *c, const char *sql, const struct names *names, struct sbuf *why)
+enum err apply_filled(PGconn *c, const char *sql, const struct script_token *tokens,
+                      struct sbuf *why)
 {
-    const struct script_token tokens[] = {
-        { "schema", names->schema },
-        { "tenant", names->tenant },
-        { "pool", names->pool },
-        { 0 },
-    };
     struct sbuf text;
     sbuf_init(&text);
     enum err e = script_fill(slice_of(sql), tokens, &text);
@@ -122,6 +116,18 @@ static enum err run_filled(PGconn *c, const char *sql, const struct names *names
     }
     sbuf_fini(&text);
     return e;
+}
+
+/* The same with the names of one practice. */
+static enum err run_named(PGconn *c, const char *sql, const struct names *names, struct sbuf *why)
+{
+    const struct script_token tokens[] = {
+        { "schema", names->schema },
+        { "tenant", names->tenant },
+        { "pool", names->pool },
+        { 0 },
+    };
+    return apply_filled(c, sql, tokens, why);
 }
 
 /* What runs the files of one practice. */
@@ -205,7 +211,7 @@ enum err apply_create(PGconn *c, const struct apply_target *t, const struct migr
                                "SET LOCAL search_path = :schema";
     struct names names;
     TRY(names_of(t, &names));
-    TRY(run_filled(c, head, &names, why));
+    TRY(run_named(c, head, &names, why));
     struct run run = { c, &names, beside, NULL };
     TRY(run_files(&run, m, 0, why));
     return ledger_note(c, m, 0, why);
@@ -273,12 +279,12 @@ static enum err record_version(PGconn *c, const struct apply_target *t, int vers
 /* Up to version 1 the role had the schema's name, and the pool's login looked into the schema before it switched. */
 static enum err name_role_by_id(PGconn *c, const struct names *names, struct sbuf *why)
 {
-    return run_filled(c,
-                      "SET LOCAL ROLE NONE;"
-                      "ALTER ROLE :schema RENAME TO :tenant;"
-                      "SET LOCAL ROLE gremio_owner;"
-                      "REVOKE USAGE ON SCHEMA :schema FROM :pool",
-                      names, why);
+    return run_named(c,
+                     "SET LOCAL ROLE NONE;"
+                     "ALTER ROLE :schema RENAME TO :tenant;"
+                     "SET LOCAL ROLE gremio_owner;"
+                     "REVOKE USAGE ON SCHEMA :schema FROM :pool",
+                     names, why);
 }
 
 /* Everything between BEGIN and COMMIT. On E_STATE_CONFLICT *outcome is set. */
@@ -292,7 +298,7 @@ static enum err migrate_inside(struct run *run, const struct apply_target *t,
     if (from < 2) {
         TRY(name_role_by_id(run->db, run->names, why));
     }
-    TRY(run_filled(run->db, "SET LOCAL search_path = :schema", run->names, why));
+    TRY(run_named(run->db, "SET LOCAL search_path = :schema", run->names, why));
     TRY(run_files(run, m, from, why));
     TRY(ledger_note(run->db, m, from, why));
     return record_version(run->db, t, latest, why);

@@ -7,6 +7,7 @@
 #include "common/pg.h"
 #include "common/tenant.h"
 #include "provisioning/migrations.h"
+#include "provisioning/script.h"
 
 /* Whose schema. */
 struct apply_target {
@@ -35,6 +36,9 @@ struct apply_fault {
  * from constants, from files of sql/ and from quoted names: ours by tenant_quote, a table's own (erase) and the database's
  * by PQescapeIdentifier. */
 MUST_USE enum err apply_script(PGconn *c, const char *text, struct sbuf *why);
+/* The same after every :name of tokens in sql has become its value, which is quoted already (script_fill). */
+MUST_USE enum err apply_filled(PGconn *c, const char *sql, const struct script_token *tokens,
+                               struct sbuf *why);
 
 /* Work to do while the server is busy with the first file (hashing a password). */
 struct apply_beside {

@@ -88,15 +88,7 @@ static enum err drop_schema_and_role(struct erasing *x)
                               "DROP ROLE IF EXISTS :role;"
                               "SET LOCAL ROLE gremio_owner";
     const struct script_token tokens[] = { { "schema", x->quoted }, { "role", x->role }, { 0 } };
-    struct sbuf text;
-    sbuf_init(&text);
-    enum err e = script_fill(slice_of(sql), tokens, &text);
-    sbuf_char(&text, '\0');
-    if (e == OK) {
-        e = sbuf_failed(&text) ? E_NOMEM : apply_script(x->db, text.data, x->why);
-    }
-    sbuf_fini(&text);
-    return e;
+    return apply_filled(x->db, sql, tokens, x->why);
 }
 
 /* Membership, sessions and failures go with the directory row; accounts when they belong to nothing else. */

@@ -108,20 +108,6 @@ enum err roles_secrets(const struct settings *s, struct sbuf *why)
     return OK;
 }
 
-static enum err run_filled(PGconn *c, const char *sql, const struct script_token *tokens,
-                           struct sbuf *why)
-{
-    struct sbuf text;
-    sbuf_init(&text);
-    enum err e = script_fill(slice_of(sql), tokens, &text);
-    sbuf_char(&text, '\0');
-    if (e == OK) {
-        e = sbuf_failed(&text) ? E_NOMEM : apply_script(c, text.data, why);
-    }
-    sbuf_fini(&text);
-    return e;
-}
-
 /* The one place that sets a password: the verifier is made here, so neither log nor wire carries the text. */
 static enum err set_password(PGconn *c, const char *login, const char *password, struct sbuf *why)
 {
@@ -136,7 +122,7 @@ static enum err set_password(PGconn *c, const char *login, const char *password,
             { "verifier", literal },
             { 0 },
         };
-        e = run_filled(c, "ALTER ROLE :login PASSWORD :verifier", tokens, why);
+        e = apply_filled(c, "ALTER ROLE :login PASSWORD :verifier", tokens, why);
     } else {
         sbuf_fmt(why, "Cannot make the password of %s: %s", login, PQerrorMessage(c));
     }
@@ -196,7 +182,7 @@ static enum err run_for(PGconn *c, const struct settings *s, const char *sql, co
         { "pool", pool },
         { 0 },
     };
-    enum err e = database ? run_filled(c, sql, tokens, why) : E_NOMEM;
+    enum err e = database ? apply_filled(c, sql, tokens, why) : E_NOMEM;
     PQfreemem(database);
     return e;
 }
