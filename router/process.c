@@ -41,6 +41,7 @@ struct process {
     struct flow flow;
     struct process_share *share;
     int64_t open_by_us;
+    bool ready;    /* as last logged */
     bool retiring; /* a successor took over: no new connections, the old ones in their own time */
     bool draining;
     int64_t drain_until_us;
@@ -200,12 +201,21 @@ static void on_retire(evutil_socket_t signo, short what, void *arg)
     exporter_retire(p->exporter);
 }
 
-/* A client's connection waits in the kernel rather than for a 503 that says "just started". */
-static void open_when_ready(struct process *p, int64_t now)
+static void watch_readiness(struct process *p)
 {
     struct health h;
     get_health(&h, p);
-    if (health_ready(&h) || (p->share->alone && now >= p->open_by_us)) {
+    if (health_ready(&h) != p->ready) {
+        p->ready = !p->ready;
+        log_event(p->ready ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, p->ready ? "ready" : "not_ready",
+                  NULL);
+    }
+}
+
+/* A client's connection waits in the kernel rather than for a 503 that says "just started". */
+static void open_when_ready(struct process *p, int64_t now)
+{
+    if (p->ready || (p->share->alone && now >= p->open_by_us)) {
         http_accept(p->http, true);
         p->share->open = true;
     }
@@ -218,6 +228,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     UNUSED(fd);
     UNUSED(what);
     dispatch_tick(p->flow.dispatch, now);
+    if (!p->draining && !p->retiring) {
+        watch_readiness(p);
+    }
     if (!p->share->open) {
         open_when_ready(p, now);
     }

@@ -10,7 +10,7 @@
 
 struct hold hold_begin(const char *slug, const char *table)
 {
-    struct hold h = { .locker = db_super(), .watcher = db_super() };
+    struct hold h = { .locker = db_super(), .watcher = db_super(), .since = "-infinity" };
     char *code = db_code(h.watcher, slug);
     char sql[160];
     snprintf(sql, sizeof sql, "LOCK TABLE t_%s.%s IN ACCESS EXCLUSIVE MODE", code, table);
@@ -30,14 +30,21 @@ static bool enough_wait(void *arg)
     struct waiting *w = arg;
     return db_number(w->hold->watcher,
                      "SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'gremio_pool%' AND "
-                     "wait_event_type = 'Lock'",
-                     NULL) >= w->n;
+                     "wait_event_type = 'Lock' AND backend_start > $1::timestamptz",
+                     w->hold->since, NULL) >= w->n;
 }
 
 bool hold_wait_for(struct hold *h, int n)
 {
     struct waiting w = { .hold = h, .n = n };
     return wait_until(enough_wait, &w, WAIT_LONG_MS);
+}
+
+void hold_forget(struct hold *h)
+{
+    char *now = db_value(h->watcher, "SELECT clock_timestamp()", NULL);
+    snprintf(h->since, sizeof h->since, "%s", now);
+    free(now);
 }
 
 void hold_end(struct hold *h)

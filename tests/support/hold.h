@@ -9,12 +9,15 @@
 
 struct hold {
     PGconn *locker, *watcher;
+    char since[40]; /* PostgreSQL's timestamp */
 };
 
 /* Locks a table of the practice against everybody. */
 struct hold hold_begin(const char *slug, const char *table);
-/* True once n statements of slots wait for a lock. */
+/* True once n statements of slots wait for a lock. A killed slot's connection waits on: hold_forget first where slots die. */
 MUST_USE bool hold_wait_for(struct hold *h, int n);
+/* From now on only connections that are made after this call count. */
+void hold_forget(struct hold *h);
 /* Lets everybody go on. */
 void hold_end(struct hold *h);
 

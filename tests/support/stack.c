@@ -247,10 +247,41 @@ pid_t stack_spawn_router(const char *conf, const char *const *overrides, int *po
     return spawn_program("gremio-router", conf, all, log);
 }
 
+struct ready_line {
+    char log[64], text[80];
+};
+
+static bool process_is_ready(void *arg)
+{
+    const struct ready_line *l = arg;
+    return stack_log_has(l->log, l->text);
+}
+
+/* Where there are several, an answer of /readyz speaks for one of them: each says so in the log. */
+static bool wait_processes(const char *const *overrides, int port)
+{
+    static const char name[] = "processes=";
+    bool good = true;
+    long n = 1;
+    for (size_t i = 0; overrides && overrides[i]; i++) {
+        n = strncmp(overrides[i], name, sizeof name - 1) == 0
+                ? strtol(overrides[i] + sizeof name - 1, NULL, 10)
+                : n;
+    }
+    for (long i = 0; good && n > 1 && i < n; i++) {
+        struct ready_line l;
+        snprintf(l.log, sizeof l.log, "router-%d.log", port);
+        snprintf(l.text, sizeof l.text, "\"program\":\"router/%ld\",\"event\":\"ready\"", i);
+        good = wait_until(process_is_ready, &l, WAIT_LONG_MS);
+    }
+    return good;
+}
+
 pid_t stack_start_router(const char *conf, const char *const *overrides, int *port)
 {
     pid_t pid = stack_spawn_router(conf, overrides, port);
-    cr_assert(stack_wait_ready(*port), "a router on port %d did not become ready", *port);
+    cr_assert(stack_wait_ready(*port) && wait_processes(overrides, *port),
+              "a router on port %d did not become ready", *port);
     return pid;
 }
 
