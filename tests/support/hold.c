@@ -25,13 +25,18 @@ struct waiting {
     int n;
 };
 
+bool hold_has(struct hold *h, int n)
+{
+    return db_number(h->watcher,
+                     "SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'gremio_pool%' AND "
+                     "wait_event_type = 'Lock' AND backend_start > $1::timestamptz",
+                     h->since, NULL) >= n;
+}
+
 static bool enough_wait(void *arg)
 {
     struct waiting *w = arg;
-    return db_number(w->hold->watcher,
-                     "SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'gremio_pool%' AND "
-                     "wait_event_type = 'Lock' AND backend_start > $1::timestamptz",
-                     w->hold->since, NULL) >= w->n;
+    return hold_has(w->hold, w->n);
 }
 
 bool hold_wait_for(struct hold *h, int n)

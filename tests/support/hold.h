@@ -14,6 +14,8 @@ struct hold {
 
 /* Locks a table of the practice against everybody. */
 struct hold hold_begin(const char *slug, const char *table);
+/* Do n statements of slots wait for a lock now? */
+bool hold_has(struct hold *h, int n);
 /* True once n statements of slots wait for a lock. A killed slot's connection waits on: hold_forget first where slots die. */
 MUST_USE bool hold_wait_for(struct hold *h, int n);
 /* From now on only connections that are made after this call count. */
