@@ -67,6 +67,9 @@
     X(E_PRECONDITION_REQUIRED, 428, "precondition_required", false,                                \
       "Falta el encabezado If-Match", "The If-Match header is missing")                            \
     X(E_RATE_LIMITED, 429, "rate_limited", true, "Demasiadas peticiones", "Too many requests")     \
+    X(E_TOO_MANY_ATTEMPTS, 429, "too_many_attempts", true,                                         \
+      "Demasiados intentos fallidos; espere antes de volver a intentar",                           \
+      "Too many failed attempts; wait before trying again")                                        \
     X(E_HEADERS_TOO_LARGE, 431, "headers_too_large", false,                                        \
       "Los encabezados son demasiado grandes", "The headers are too large")                        \
     X(E_INTERNAL, 500, "internal_error", false, "Error interno", "Internal error")                 \

@@ -18,7 +18,8 @@ struct problem_field {
 
 struct problem {
     enum err err;
-    const char *detail[2]; /* by enum lang; NULL for none */
+    const char *detail[2];  /* by enum lang; NULL for none */
+    unsigned retry_after_s; /* seconds; 0: the usual time of a retryable error */
     size_t field_count;
     struct problem_field
         fields[PROBLEM_FIELDS_MAX]; /* the first ones are kept; texts live as long as the request */

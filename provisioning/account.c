@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "common/password_rules.h"
 #include "common/str.h"
 
 #define HASH_OPS    1
@@ -41,10 +42,9 @@ static bool first_line(FILE *f, char out[ACCOUNT_PASSWORD_MAX])
 
 enum err account_password_check(struct slice password, struct sbuf *why)
 {
-    if (!str_utf8_valid(password) || str_utf8_len(password) < ACCOUNT_PASSWORD_MIN ||
-        password.n >= ACCOUNT_PASSWORD_MAX) {
-        sbuf_fmt(why, "The password must have %d to %d characters, on one line.",
-                 ACCOUNT_PASSWORD_MIN, ACCOUNT_PASSWORD_MAX - 1);
+    struct password_flaw flaw = password_rules_check(password, NULL);
+    if (flaw.code) {
+        sbuf_fmt(why, "The password cannot be taken (%s). %s.", flaw.code, flaw.text[LANG_EN]);
         return E_INVALID;
     }
     return OK;

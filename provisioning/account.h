@@ -8,16 +8,16 @@
 #include "common/err.h"
 #include "common/sbuf.h"
 
-#define ACCOUNT_PASSWORD_MIN 10
 #define ACCOUNT_PASSWORD_MAX 129 /* 128 bytes and a NUL */
 #define ACCOUNT_HASH_MAX     crypto_pwhash_STRBYTES
 
 /* A random one of 20 characters (99 bits), easy to read aloud: no 0 o 1 l i. */
 void account_password_make(char out[ACCOUNT_PASSWORD_MAX]);
-/* First line of file, "-" for standard input. E_INVALID with a sentence when it is too short, too long or unreadable. */
+/* First line of file, "-" for standard input. E_INVALID with a sentence when it is unreadable or one
+ * that account_password_check refuses. */
 MUST_USE enum err account_password_read(const char *file, char out[ACCOUNT_PASSWORD_MAX],
                                         struct sbuf *why);
-/* Length and UTF-8, as every password set here must have them. E_INVALID with a sentence. */
+/* As every password must be (common/password_rules.h). E_INVALID with a sentence. */
 MUST_USE enum err account_password_check(struct slice password, struct sbuf *why);
 /* argon2id, one pass, 46 MiB (OWASP ASVS 5 appendix C), as a PHC string. E_NOMEM. Takes about 45 ms. */
 MUST_USE enum err account_hash(const char *password, char out[ACCOUNT_HASH_MAX]);

@@ -171,6 +171,15 @@ static enum err public_err(enum err e)
     return e == E_NOMEM ? E_OVERLOADED : inner ? E_INTERNAL : e;
 }
 
+static uint16_t retry_after(const struct problem *p, const struct err_info *info)
+{
+    if (!info->retryable || info->status < 429) {
+        return 0;
+    }
+    return (uint16_t)(p->retry_after_s ? size_min(p->retry_after_s, UINT16_MAX)
+                                       : RETRY_AFTER_SECONDS);
+}
+
 void answer_problem(struct call *c)
 {
     c->problem.err = public_err(c->problem.err);
@@ -182,7 +191,7 @@ void answer_problem(struct call *c)
     c->reply = (struct frame_reply){
         .status = (uint16_t)info->status,
         .content = CONTENT_PROBLEM,
-        .retry_after = info->retryable && info->status >= 429 ? RETRY_AFTER_SECONDS : 0,
+        .retry_after = retry_after(&c->problem, info),
         .no_store = no_store,
         .code = slice_of(info->code),
         .allow = allow,

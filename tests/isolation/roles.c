@@ -103,10 +103,11 @@ static bool allowed(enum caller who, const struct operation *op)
     return false;
 }
 
-/* Ends the session that all callers share: tests/system/auth.c. */
+/* About the account, not the practice, whatever the role; some end the session that all callers share:
+ * tests/system/auth.c, tests/system/sessions.c. */
 static bool skipped(const struct operation *op)
 {
-    return strstr(op->path, "/auth/logout") != NULL;
+    return about(op, "auth") && strcmp(op->method, "GET") != 0 && catalog_needs_token(op);
 }
 
 static struct answer *call(struct stage *s, enum caller who, const struct operation *op,

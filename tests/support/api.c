@@ -115,7 +115,8 @@ static bool exchange(struct api *a, struct slice request, bool head_only, struct
     bool get = strncmp(request.p, "GET ", 4) == 0;
     for (int attempt = 0; attempt < 2; attempt++) {
         bool kept = get && a->http.fd >= 0 && a->http.answered > 0;
-        if (a->http.fd < 0 && !http_client_open(&a->http, stack_host(), stack_port())) {
+        if (a->http.fd < 0 &&
+            !http_client_open_from(&a->http, a->from, stack_host(), stack_port())) {
             return false;
         }
         if (http_client_send(&a->http, request.p, request.n) &&

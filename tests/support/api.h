@@ -18,6 +18,7 @@ struct api {
     char refresh[200]; /* refresh token */
     const char
         *headers; /* further field lines of every request, each ending in CR LF; NULL for none */
+    const char *from; /* address it comes from ("127.0.0.9"); NULL: any */
 };
 
 /* An answer; lives until api_release is called by the thread that got it. */

@@ -13,7 +13,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-bool http_client_open(struct http_client *c, const char *host, int port)
+static bool bind_to(int fd, const char *from)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET };
+    return !from || (inet_pton(AF_INET, from, &at.sin_addr) == 1 &&
+                     bind(fd, (struct sockaddr *)&at, sizeof at) == 0);
+}
+
+bool http_client_open_from(struct http_client *c, const char *from, const char *host, int port)
 {
     *c = (struct http_client){ .fd = -1, .timeout_ms = HTTP_CLIENT_TIMEOUT_MS };
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
@@ -24,13 +31,18 @@ bool http_client_open(struct http_client *c, const char *host, int port)
     if (fd < 0) {
         return false;
     }
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0) {
+    if (!bind_to(fd, from) || connect(fd, (struct sockaddr *)&to, sizeof to) != 0) {
         close(fd);
         return false;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
     c->fd = fd;
     return true;
+}
+
+bool http_client_open(struct http_client *c, const char *host, int port)
+{
+    return http_client_open_from(c, NULL, host, port);
 }
 
 /* The socket blocks, with a bound: OpenSSL may wait for the rest of a record that never comes. */

@@ -36,6 +36,9 @@ struct http_response {
 
 /* Connects to host:port; false (fd -1) when refused. c need not be initialised. */
 MUST_USE bool http_client_open(struct http_client *c, const char *host, int port);
+/* The same from an address of this machine ("127.0.0.9"), NULL: any. */
+MUST_USE bool http_client_open_from(struct http_client *c, const char *from, const char *host,
+                                    int port);
 /* Speaks TLS on a connection just opened: everything after goes through it. False when the handshake fails; OpenSSL's
  * queue of errors says why. Whoever uses it ignores SIGPIPE. */
 MUST_USE bool http_client_tls(struct http_client *c, SSL_CTX *ctx);

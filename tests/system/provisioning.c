@@ -151,7 +151,7 @@ static char *write_rows(void)
     fputs("slug,name,owner_email,sector,country,time_zone,locale,currency,password\r\n", f);
     for (int i = 1; i <= PRACTICES; i++) {
         fprintf(f, "fleet-%d,\"Práctica, %d\",Fleet-%d@example.com,dentist,MX,", i, i, i);
-        fprintf(f, "America/Mexico_City,es-MX,MXN,%s\r\n", i % 2 ? "" : "correct-horse");
+        fprintf(f, "America/Mexico_City,es-MX,MXN,%s\r\n", i % 2 ? "" : "correct-horse-battery");
     }
     fclose(f);
     return path;
@@ -185,7 +185,8 @@ static void check_refusals(const char *rows, const char *passwords)
     char *said = NULL;
     char *wrong = api_text("%s/wrong.csv", stack_env("GREMIO_STATE"));
     FILE *f = fopen(wrong, "w");
-    fputs("slug,name,owner_email,password\nfleet-1,Ajena,other@example.com,correct-horse\n", f);
+    fputs("slug,name,owner_email,password\nfleet-1,Ajena,other@example.com,correct-horse-battery\n",
+          f);
     fclose(f);
     cr_expect_eq(CTL("tenant", "import", wrong), 2, "no sector, no country");
     cr_expect_eq(CTL("tenant", "import", rows), 2, "made passwords need a file");
@@ -224,7 +225,7 @@ static void check_import(void)
         char *slug = api_text("fleet-%d", i);
         char *made = made_password(passwords, slug);
         int status = 0;
-        struct api a = api_try_login(email, made ? made : "correct-horse", &status);
+        struct api a = api_try_login(email, made ? made : "correct-horse-battery", &status);
         cr_expect_eq(status, 200, "%s", email);
         cr_expect_eq(made != NULL, i % 2);
         api_close(&a);

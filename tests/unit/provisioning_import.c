@@ -80,7 +80,7 @@ Test(provisioning_import, rows)
     struct sbuf why;
     cr_assert_eq(parse("owner_email,slug,name,country,password\n"
                        "Ana@Example.com,ana,\"Ana, dentista\",,\n"
-                       "luz@example.com,luz,Luz,CO,correct-horse\n",
+                       "luz@example.com,luz,Luz,CO,correct-horse-battery\n",
                        &m, &why),
                  OK);
     cr_assert_eq(m.count, 2);
@@ -90,7 +90,7 @@ Test(provisioning_import, rows)
     cr_expect_str_eq(m.rows[0].spec.country, "MX");
     cr_expect_null(m.rows[0].spec.password);
     cr_expect_str_eq(m.rows[1].spec.country, "CO");
-    cr_expect_str_eq(m.rows[1].spec.password, "correct-horse");
+    cr_expect_str_eq(m.rows[1].spec.password, "correct-horse-battery");
     cr_expect_eq(m.rows[1].line, 3);
     import_free(&m);
     sbuf_fini(&why);

@@ -113,9 +113,12 @@ Test(provisioning_practice, passwords)
     cr_assert_geq(sodium_init(), 0);
     cr_expect_eq(read_password("", out), E_INVALID);
     cr_expect_eq(read_password("short\n", out), E_INVALID);
-    cr_expect_eq(read_password("contraseña larga\nsecond line\n", out), OK);
-    cr_expect_str_eq(out, "contraseña larga");
-    memset(longest, 'x', sizeof(longest));
+    cr_expect_eq(read_password("ñandú verde sin prisa\nsecond line\n", out), OK);
+    cr_expect_str_eq(out, "ñandú verde sin prisa");
+    cr_expect_eq(read_password("contraseña larga\n", out), E_INVALID, "a common one");
+    for (size_t i = 0; i < sizeof(longest); i++) {
+        longest[i] = (char)('!' + i * 37 % 90);
+    }
     longest[ACCOUNT_PASSWORD_MAX - 1] = '\0';
     cr_expect_eq(read_password(longest, out), OK);
     longest[ACCOUNT_PASSWORD_MAX - 1] = 'x';

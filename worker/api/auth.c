@@ -2,34 +2,12 @@
 /* Logging in, staying in, logging out. Runs in auth slots as gremio_auth, on the shared tables only. A refresh
  * token is a counter of its session signed with the session's key: nothing is stored per token, and a token
  * used twice shows. */
-#include <sodium.h>
-
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/str.h"
-#include "worker/auth_keys.h"
-#include "worker/call.h"
-
-enum { MS = 1000, AGENT_MAX = 200 };
-
-/* What a pair of tokens is made from. */
-struct grant {
-    struct uuid account, tenant, member, session;
-    const char *role, *epoch;
-    const char *kid; /* the key that signs now */
-    uint64_t counter;
-    uint8_t key[AUTH_KEY_BYTES];
-};
+#include "worker/api/auth_grant.h"
+#include "worker/api/login_guard.h"
 
 /* ---- rows ---- */
-
-static const struct column auth_token_columns[] = {
-    { "access_token", T_TEXT, "Bearer token for every other request (JWT, ES256)" },
-    { "refresh_token", T_TEXT, "Good for one refresh; the answer holds the next one" },
-    { "token_type", T_TEXT, "Bearer" },
-    { "expires_in", T_INT, "Seconds the access token lives" },
-    { 0 },
-};
 
 static const struct param auth_login_params[] = {
     { .name = "email", .in = IN_BODY, .type = T_EMAIL, .required = true },
@@ -44,18 +22,23 @@ static const struct param auth_login_params[] = {
 };
 
 static const struct param auth_login_vars[] = {
-    { .name = "account", .type = T_UUID },
-    { .name = "practice", .type = T_UUID },
-    { .name = "session", .type = T_UUID },
-    { .name = "key", .type = T_TEXT },
-    { .name = "idle_ms", .type = T_INT },
-    { .name = "limit_ms", .type = T_INT },
-    { .name = "user_agent", .type = T_TEXT },
-    { .name = "peer", .type = T_TEXT },
-    { .name = "hash", .type = T_TEXT },
-    { .name = "kid", .type = T_TEXT },
+    AUTH_GRANT_VARS,
+    { .name = "proved", .type = T_TEXT },
     { 0 },
 };
+
+static const struct param auth_switch_params[] = {
+    { .name = "tenant",
+      .in = IN_BODY,
+      .type = T_TEXT,
+      .min = 3,
+      .max = 40,
+      .required = true,
+      .doc = "Slug of another practice of the same account" },
+    { 0 },
+};
+
+static const struct param auth_switch_vars[] = { AUTH_GRANT_VARS, { 0 } };
 
 static const struct param auth_refresh_params[] = {
     { .name = "refresh_token", .in = IN_BODY, .type = T_TEXT, .max = 200, .required = true },
@@ -70,8 +53,6 @@ static const struct param auth_refresh_vars[] = {
     { 0 },
 };
 
-#define ACTIVE_KEY "(SELECT k.kid FROM public.signing_key k WHERE k.state = 'active') AS kid"
-
 /* No row: no such account. Without a practice its columns are null. */
 static const struct stmt auth_account = {
     "account",
@@ -84,31 +65,11 @@ static const struct stmt auth_account = {
     " WHERE a.email = :email ORDER BY m.slug LIMIT 100",
 };
 
+/* Not over a password that was changed meanwhile. */
 static const struct stmt auth_rehash = {
     "rehash",
-    "UPDATE public.account SET password_hash = :hash WHERE id = :account",
-};
-
-static const struct stmt auth_open = {
-    "open",
-    "INSERT INTO public.session(id, account_id, tenant_id, refresh_key, idle_deadline,"
-    " hard_deadline, user_agent, peer)"
-    " VALUES (:session, :account, :practice, :key::bytea,"
-    " now() + least(:idle_ms, :limit_ms) * interval '1 millisecond',"
-    " now() + :limit_ms * interval '1 millisecond', :user_agent, :peer)"
-    " RETURNING " ACTIVE_KEY,
-};
-
-/* Asked once the session is there: role and membership may have changed while the password was checked. */
-static const struct stmt auth_standing = {
-    "standing",
-    "SELECT m.account_id, m.tenant_id, m.staff_id, m.role, m.epoch FROM public.membership m"
-    " WHERE m.account_id = :account AND m.tenant_id = :practice AND m.revoked_at IS NULL",
-};
-
-static const struct stmt auth_secret = {
-    "secret",
-    "SELECT private_sealed FROM public.signing_secret WHERE kid = :kid",
+    "UPDATE public.account SET password_hash = :hash WHERE id = :account AND password_hash = "
+    ":proved",
 };
 
 /* Two refreshes of one session wait for each other here. */
@@ -117,7 +78,7 @@ static const struct stmt auth_session = {
     "SELECT s.account_id, s.tenant_id, s.refresh_key, s.refresh_counter,"
     " s.revoked_at IS NULL AND now() < s.idle_deadline AND now() < s.hard_deadline AS live,"
     " now() - s.refreshed_at <= :grace_ms * interval '1 millisecond' AS in_grace,"
-    " m.staff_id, m.role, m.epoch, t.state, " ACTIVE_KEY " FROM public.session s"
+    " m.staff_id, m.role, m.epoch, t.state, " AUTH_GRANT_KID " FROM public.session s"
     " JOIN public.tenant t ON t.id = s.tenant_id"
     " LEFT JOIN public.membership m ON m.account_id = s.account_id AND m.tenant_id = s.tenant_id"
     " AND m.revoked_at IS NULL"
@@ -136,134 +97,73 @@ static const struct stmt auth_revoke = {
     "UPDATE public.session SET revoked_at = now(), revoke_reason = 'reuse' WHERE id = :session",
 };
 
-static const struct stmt *const auth_login_stmts[] = {
-    &auth_account, &auth_rehash, &auth_open, &auth_standing, &auth_secret, NULL,
+/* Whoever ends the account's sessions or changes its password waits for the switch, or the switch for them. */
+static const struct stmt auth_hold = {
+    "hold",
+    "SELECT a.id FROM public.account a WHERE a.id = :me_account FOR KEY SHARE",
 };
-static const struct stmt *const auth_refresh_stmts[] = { &auth_session, &auth_rotate, &auth_revoke,
-                                                         &auth_secret, NULL };
 
-/* ---- both ---- */
+/* No row: the session has ended, or the account does not belong there. */
+static const struct stmt auth_destination = {
+    "destination",
+    "SELECT m.account_id, m.tenant_id, m.staff_id, m.role, m.epoch, t.state FROM public.session s"
+    " JOIN public.membership m ON m.account_id = s.account_id AND m.revoked_at IS NULL"
+    " JOIN public.tenant t ON t.id = m.tenant_id AND t.state NOT IN ('provisioning', 'closing')"
+    " WHERE s.id = :me_session AND s.account_id = :me_account AND s.revoked_at IS NULL"
+    " AND now() < s.hard_deadline AND t.slug = :tenant",
+};
 
-/* "\x00ff..." as bytea comes out; E_INTERNAL on anything else or over cap. */
-static enum err read_bytes(const char *text, uint8_t *out, size_t cap, size_t *n)
-{
-    *n = text && strlen(text) >= 2 ? (strlen(text) - 2) / 2 : 0;
-    if (*n == 0 || *n > cap || str_unhex(slice_of(text + 2), out, *n) != OK) {
-        return E_INTERNAL;
-    }
-    return OK;
-}
-
-/* The signer of the key that is active now; a key that changed since the last token is fetched. */
-static enum err auth_signer(struct call *c, const char *kid, const struct token_signer **out)
-{
-    if (!kid) {
-        log_seldom(LOG_LEVEL_ERROR, "no_active_signing_key", "run gremioctl init");
-        return call_refuse(c, E_UNAVAILABLE, NULL, NULL);
-    }
-    *out = auth_keys_signer(kid);
-    if (*out) {
-        return OK;
-    }
-    PGresult *rows;
-    uint8_t sealed[4096];
-    size_t n;
-    call_set(c, "kid", kid);
-    TRY(call_query(c, &auth_secret, &rows));
-    TRY(read_bytes(call_cell(rows, 0, "private_sealed"), sealed, sizeof(sealed), &n));
-    return auth_keys_load(c->env, kid, (struct slice){ (const char *)sealed, n }, out);
-}
-
-/* The four members, into one raw answer. */
-static enum err auth_answer(struct call *c, const struct grant *g)
-{
-    const struct worker_settings *s = c->env->settings;
-    const struct token_signer *signer;
-    TRY(auth_signer(c, g->kid, &signer));
-    const struct token_claims claims = {
-        .issuer = s->issuer,
-        .audience = s->audience,
-        .account = g->account,
-        .tenant = g->tenant,
-        .member = g->member,
-        .session = g->session,
-        .role = g->role,
-        .epoch = strtoll(g->epoch, NULL, 10),
-        .issued_s = clock_wall_s(),
-        .ttl_s = s->access_ttl / MS,
-    };
-    char refresh[REFRESH_TEXT_MAX];
-    auth_keys_refresh(&g->session, g->counter, g->key, refresh);
-    struct sbuf body;
-    sbuf_init(&body);
-    sbuf_text(&body, "{\"access_token\":\"");
-    enum err e = token_sign_make(signer, &claims, &body);
-    if (e == OK) {
-        sbuf_fmt(&body,
-                 "\",\"refresh_token\":\"%s\",\"token_type\":\"Bearer\",\"expires_in\":%lld}",
-                 refresh, (long long)claims.ttl_s);
-        c->reply.no_store = true;
-        e = sbuf_failed(&body) ? E_NOMEM : call_answer_raw(c, CONTENT_JSON, sbuf_slice(&body));
-    }
-    sbuf_fini(&body);
-    return e;
-}
-
-/* Whether a practice in this state lets its people in. */
-static enum err check_practice(struct call *c, const char *state_name)
-{
-    enum tenant_state state;
-    TRY(tenant_state_parse(slice_of(state_name), &state));
-    switch (state) {
-    case TENANT_ACTIVE:
-    case TENANT_READ_ONLY:
-    case TENANT_MIGRATING: /* the next request will say so */
-        return OK;
-    case TENANT_SUSPENDED:
-    case TENANT_CLOSING:
-        return call_refuse(c, E_TENANT_SUSPENDED, NULL, NULL);
-    case TENANT_PROVISIONING:
-    case TENANT_STATE_COUNT:
-        break;
-    }
-    return call_refuse(c, E_UNAVAILABLE, NULL, NULL);
-}
-
-/* Who and where: row of a statement that has account_id, tenant_id, staff_id, role and epoch. */
-static enum err take_grant(const PGresult *rows, struct grant *out)
-{
-    if (uuid_parse(slice_of(call_cell(rows, 0, "account_id")), &out->account) != OK ||
-        uuid_parse(slice_of(call_cell(rows, 0, "tenant_id")), &out->tenant) != OK ||
-        uuid_parse(slice_of(call_cell(rows, 0, "staff_id")), &out->member) != OK) {
-        return E_INTERNAL;
-    }
-    out->role = call_cell(rows, 0, "role");
-    out->epoch = call_cell(rows, 0, "epoch");
-    return OK;
-}
+static const struct stmt *const auth_login_stmts[] = {
+    &auth_account, &auth_rehash, LOGIN_GUARD_STMTS, AUTH_GRANT_STMTS, NULL,
+};
+static const struct stmt *const auth_refresh_stmts[] = {
+    &auth_session, &auth_rotate, &auth_revoke, &auth_grant_secret_stmt, NULL,
+};
+static const struct stmt *const auth_switch_stmts[] = {
+    &auth_hold,
+    &auth_destination,
+    AUTH_GRANT_STMTS,
+    NULL,
+};
 
 /* ---- login ---- */
 
-/* The same work whether the account exists or not; a hash of an older cost is replaced while the password is here. */
+/* A hash of an older cost is replaced while the password is here. */
+static enum err rehash(struct call *c, const struct password_policy *policy, struct slice text)
+{
+    char fresh[PASSWORD_HASH_MAX];
+    if (!password_is_stale(policy, call_get(c, "hash")->text)) {
+        return OK;
+    }
+    TRY(password_hash(policy, text, fresh));
+    call_set(c, "proved", call_get(c, "hash")->text);
+    call_set(c, "hash", fresh);
+    return call_post(c, &auth_rehash);
+}
+
+/* The same work whether the account exists or not. */
 static enum err check_password(struct call *c, const PGresult *rows)
 {
     const struct password_policy *policy;
     struct slice text = slice_of(call_get(c, "password")->text);
-    const char *hash = call_cell(rows, 0, "password_hash");
+    bool failed;
+    TRY(login_guard_check(c, &failed));
     enum err e = auth_keys_password(c->env, &policy);
     if (e == OK) {
-        e = password_check(policy, hash, text);
+        e = password_check(policy, call_cell(rows, 0, "password_hash"), text);
     }
-    if (e == OK && password_is_stale(policy, hash)) {
-        char fresh[PASSWORD_HASH_MAX];
-        e = password_hash(policy, text, fresh);
-        if (e == OK) {
-            call_set(c, "account", call_cell(rows, 0, "account_id"));
-            call_set(c, "hash", fresh);
-            e = call_post(c, &auth_rehash);
-        }
+    if (e == E_BAD_CREDENTIALS) {
+        TRY(login_guard_fail(c));
     }
-    return e == OK ? OK : call_refuse(c, e == E_NOMEM ? E_OVERLOADED : e, NULL, NULL);
+    if (e == OK) {
+        call_set(c, "account", call_cell(rows, 0, "account_id"));
+        call_set(c, "hash", call_cell(rows, 0, "password_hash"));
+        e = rehash(c, policy, text);
+    }
+    if (e == OK) {
+        return login_guard_pass(c, failed);
+    }
+    return call_refuse(c, e == E_NOMEM ? E_OVERLOADED : e, NULL, NULL);
 }
 
 /* 409 with the practices to choose from. */
@@ -285,74 +185,45 @@ static enum err refuse_choice(struct call *c, const PGresult *rows)
     return call_refuse(c, E_TENANT_CHOICE, NULL, NULL);
 }
 
-static enum err refuse_stranger(struct call *c)
-{
-    return call_refuse(c, E_FORBIDDEN, "La cuenta no pertenece a esa práctica o a ninguna",
-                       "The account does not belong to that practice, or to any");
-}
-
 static enum err choose_practice(struct call *c, const PGresult *rows)
 {
     if (!call_cell(rows, 0, "tenant_id")) {
-        return refuse_stranger(c);
+        return auth_grant_stranger(c);
     }
     if (PQntuples(rows) > 1) {
         return refuse_choice(c, rows);
     }
-    return check_practice(c, call_cell(rows, 0, "state"));
-}
-
-/* What the client calls itself, as far as it is text: at most AGENT_MAX bytes. */
-static void set_user_agent(struct call *c)
-{
-    struct slice agent = c->req->user_agent;
-    agent.n = size_min(agent.n, AGENT_MAX);
-    while (agent.n > 0 && !str_utf8_valid(agent)) {
-        agent.n--;
-    }
-    call_set(c, "user_agent", agent.n ? arena_text(c->arena, agent) : NULL);
-}
-
-/* A new session; g gets its id, key and the name of the signing key. */
-static enum err open_session(struct call *c, struct grant *g)
-{
-    const struct worker_settings *s = c->env->settings;
-    char id[UUID_TEXT], tenant[UUID_TEXT], account[UUID_TEXT], key[2 * AUTH_KEY_BYTES + 3] = "\\x";
-    g->session = uuid_v7();
-    randombytes_buf(g->key, sizeof(g->key));
-    str_hex(g->key, sizeof(g->key), key + 2);
-    uuid_format(&g->session, id);
-    uuid_format(&g->tenant, tenant);
-    uuid_format(&g->account, account);
-    call_set(c, "session", id);
-    call_set(c, "account", account);
-    call_set(c, "practice", tenant);
-    call_set(c, "key", key);
-    call_set_int(c, "idle_ms", s->session_idle);
-    call_set_int(c, "limit_ms", s->session_limit);
-    call_set(c, "peer", arena_text(c->arena, c->req->peer));
-    set_user_agent(c);
-    PGresult *rows;
-    TRY(call_query(c, &auth_open, &rows));
-    g->kid = call_cell(rows, 0, "kid");
-    return OK;
+    return auth_grant_practice(c, call_cell(rows, 0, "state"));
 }
 
 static enum err auth_login(struct call *c)
 {
     PGresult *rows;
     struct grant grant = { .counter = 0 };
+    call_set(c, "peer", auth_grant_peer(c));
     TRY(call_query(c, &auth_account, &rows));
     TRY(check_password(c, rows));
     TRY(choose_practice(c, rows));
-    TRY(take_grant(rows, &grant));
-    TRY(open_session(c, &grant));
-    TRY(call_query(c, &auth_standing, &rows));
+    TRY(auth_grant_take(rows, &grant));
+    TRY(auth_grant_open(c, &grant));
+    return auth_grant_answer(c, &grant);
+}
+
+/* ---- switch ---- */
+
+static enum err auth_switch(struct call *c)
+{
+    PGresult *rows;
+    struct grant grant = { .counter = 0 };
+    TRY(call_query(c, &auth_hold, &rows));
+    TRY(call_query(c, &auth_destination, &rows));
     if (PQntuples(rows) == 0) {
-        return refuse_stranger(c);
+        return auth_grant_stranger(c);
     }
-    TRY(take_grant(rows, &grant));
-    return auth_answer(c, &grant);
+    TRY(auth_grant_practice(c, call_cell(rows, 0, "state")));
+    TRY(auth_grant_take(rows, &grant));
+    TRY(auth_grant_open(c, &grant));
+    return auth_grant_answer(c, &grant);
 }
 
 /* ---- refresh ---- */
@@ -407,17 +278,17 @@ static enum err auth_refresh(struct call *c)
     if (PQntuples(rows) == 0) {
         return refuse_refresh(c);
     }
-    TRY(read_bytes(call_cell(rows, 0, "refresh_key"), grant.key, sizeof(grant.key), &n));
+    TRY(auth_grant_bytes(call_cell(rows, 0, "refresh_key"), grant.key, sizeof(grant.key), &n));
     if (n != sizeof(grant.key) || !auth_keys_proves(&claim, grant.key) ||
         call_cell(rows, 0, "live")[0] != 't' || !call_cell(rows, 0, "staff_id")) {
         return refuse_refresh(c);
     }
-    TRY(check_practice(c, call_cell(rows, 0, "state")));
+    TRY(auth_grant_practice(c, call_cell(rows, 0, "state")));
     TRY(rotate(c, rows, claim.counter, &grant.counter));
-    TRY(take_grant(rows, &grant));
+    TRY(auth_grant_take(rows, &grant));
     grant.session = claim.session;
     grant.kid = call_cell(rows, 0, "kid");
-    return auth_answer(c, &grant);
+    return auth_grant_answer(c, &grant);
 }
 
 const struct route auth_routes[] = {
@@ -430,7 +301,7 @@ const struct route auth_routes[] = {
         .max_body = 4096,
         .params = auth_login_params,
         .vars = auth_login_vars,
-        .columns = auth_token_columns,
+        .columns = auth_grant_columns,
         .stmts = auth_login_stmts,
         .handler = auth_login,
         .shape = SHAPE_RAW,
@@ -445,9 +316,25 @@ const struct route auth_routes[] = {
         .max_body = 4096,
         .params = auth_refresh_params,
         .vars = auth_refresh_vars,
-        .columns = auth_token_columns,
+        .columns = auth_grant_columns,
         .stmts = auth_refresh_stmts,
         .handler = auth_refresh,
+        .shape = SHAPE_RAW,
+        .success = 200,
+    },
+    {
+        .method = M_POST,
+        .path = "/api/v1/auth/switch",
+        .summary = "Tokens for another practice of this account; this session stays, and the new "
+                   "one ends with it at the latest",
+        .need = PERM_SELF,
+        .cost = COST_AUTH,
+        .max_body = 4096,
+        .params = auth_switch_params,
+        .vars = auth_switch_vars,
+        .columns = auth_grant_columns,
+        .stmts = auth_switch_stmts,
+        .handler = auth_switch,
         .shape = SHAPE_RAW,
         .success = 200,
     },

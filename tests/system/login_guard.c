@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Guessing passwords: it gets slow for the guesser, not for the owner, and tells nobody which accounts exist. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/api.h"
+#include "tests/support/db.h"
+#include "tests/support/stack.h"
+
+#define FREE_TRIES    10
+#define ADDRESS_TRIES 100
+
+TestSuite(login_guard, .timeout = 240);
+
+static struct answer *guess(const char *from, const char *email, const char *password)
+{
+    struct api a = api_anonymous();
+    a.from = from;
+    struct answer *r = api_post(&a, "/api/v1/auth/login", "{\"email\":\"%s\",\"password\":\"%s\"}",
+                                email, password);
+    api_close(&a);
+    return r;
+}
+
+static void fail_often(const char *from, const char *email)
+{
+    for (int i = 0; i < FREE_TRIES; i++) {
+        struct answer *r = guess(from, email, "not the password");
+        cr_assert_eq(r->status, 401, "try %d of %s: %d", i, email, r->status);
+    }
+}
+
+static long waits(const struct answer *r)
+{
+    const char *after = answer_header(r, "retry-after");
+    cr_expect_eq(r->status, 429);
+    cr_expect_str_eq(answer_code(r), "too_many_attempts");
+    return after ? strtol(after, NULL, 10) : 0;
+}
+
+/* Time passes: every failure is so much older. */
+static void let_pass(const char *interval)
+{
+    PGconn *db = db_super();
+    db_number(
+        db,
+        "WITH older AS (UPDATE public.login_failure SET latest = latest - $1::interval RETURNING 1)"
+        " SELECT count(*) FROM older",
+        interval, NULL);
+    PQfinish(db);
+}
+
+Test(login_guard, strangers_are_slowed_and_the_owner_is_not)
+{
+    struct api owner = api_login(OWNER_A);
+    fail_often("127.0.1.1", OWNER_A);
+    long wait = waits(guess("127.0.1.1", OWNER_A, stack_password()));
+    cr_expect(wait >= 1 && wait <= 2, "%ld s", wait);
+    /* From another address that the account does not know either. */
+    waits(guess("127.0.1.2", OWNER_A, stack_password()));
+    /* From where it has logged in before, as if nothing had been. */
+    cr_expect_eq(guess(NULL, OWNER_A, stack_password())->status, 200);
+    waits(guess("127.0.1.2", OWNER_A, stack_password()));
+    /* Each further failure doubles the time. */
+    long last = 0;
+    for (int i = 0; i < 4; i++) {
+        let_pass(api_text("%ld seconds", last ? last : wait));
+        cr_assert_eq(guess("127.0.1.3", OWNER_A, "not the password")->status, 401);
+        long now = waits(guess("127.0.1.3", OWNER_A, stack_password()));
+        cr_expect_geq(now, last ? 2 * last - 1 : 2, "%ld s after %ld s", now, last);
+        last = now;
+    }
+    /* A refused try is not counted, so that asking on does not prolong it. */
+    cr_expect_leq(waits(guess("127.0.1.3", OWNER_A, stack_password())), last);
+    let_pass("16 minutes");
+    cr_expect_eq(guess("127.0.1.3", OWNER_A, stack_password())->status, 200);
+    api_close(&owner);
+    api_release();
+}
+
+Test(login_guard, a_known_address_is_counted_too)
+{
+    struct api owner = api_login(OWNER_B);
+    fail_often(NULL, OWNER_B);
+    waits(guess(NULL, OWNER_B, stack_password()));
+    let_pass("16 minutes");
+    cr_expect_eq(guess(NULL, OWNER_B, stack_password())->status, 200);
+    fail_often(NULL, OWNER_B);
+    let_pass("3 seconds");
+    cr_expect_eq(guess(NULL, OWNER_B, stack_password())->status, 200);
+    cr_expect_eq(guess(NULL, OWNER_B, "not the password")->status, 401, "success forgets nothing");
+    api_close(&owner);
+    api_release();
+}
+
+Test(login_guard, an_unknown_account_looks_the_same)
+{
+    const char *nobody = "nobody-guessed@example.com";
+    fail_often("127.0.2.1", nobody);
+    struct answer *unknown = guess("127.0.2.1", nobody, "not the password");
+    cr_expect(waits(unknown) >= 1);
+    cr_expect_eq(guess("127.0.2.1", "nobody-else@example.com", "not the password")->status, 401);
+    api_release();
+}
+
+Test(login_guard, one_address_may_not_try_everybody)
+{
+    for (int i = 0; i < ADDRESS_TRIES; i++) {
+        struct answer *r = guess("127.0.3.1", api_text("many-%d@example.com", i),
+                                 "not the password");
+        cr_assert_eq(r->status, 401, "try %d: %d", i, r->status);
+        api_release();
+    }
+    waits(guess("127.0.3.1", "many-more@example.com", "not the password"));
+    cr_expect_eq(guess("127.0.3.2", "many-more@example.com", "not the password")->status, 401);
+    api_release();
+}
+
+static long count_old(PGconn *db)
+{
+    return db_number(db,
+                     "SELECT count(*) FROM public.login_failure"
+                     " WHERE latest < now() - interval '15 minutes'",
+                     NULL);
+}
+
+/* The table holds what failed within the window, not what ever failed. */
+Test(login_guard, what_is_old_is_thrown_away)
+{
+    PGconn *db = db_super();
+    db_number(db,
+              "WITH made AS (INSERT INTO public.login_failure(key, failures, latest)"
+              " SELECT sha256(i::text::bytea), 1, now() - interval '1 hour'"
+              " FROM generate_series(1, 50) i RETURNING 1) SELECT count(*) FROM made",
+              NULL);
+    /* Others may have left some too: ten go with every failure. */
+    long old = count_old(db), before;
+    cr_assert_geq(old, 50);
+    for (int i = 0; old > 0; i++) {
+        before = old;
+        guess("127.0.4.1", api_text("old-%d@example.com", i), "not the password");
+        old = count_old(db);
+        cr_assert_eq(old, before > 10 ? before - 10 : 0);
+        api_release();
+    }
+    PQfinish(db);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* From somebody who is let in to a session and its pair of tokens: what login, refresh and switch have in common. Runs in auth
+ * slots as gremio_auth, on the shared tables only. */
+#ifndef GREMIO_AUTH_GRANT_H
+#define GREMIO_AUTH_GRANT_H
+
+#include "worker/auth_keys.h"
+#include "worker/call.h"
+
+/* What a pair of tokens is made from; texts live as long as the request. */
+struct grant {
+    struct uuid account, tenant, member, session;
+    const char *role, *epoch;
+    const char *kid; /* the key that signs now */
+    uint64_t counter;
+    uint8_t key[AUTH_KEY_BYTES];
+};
+
+/* The answer's members (SHAPE_RAW). */
+extern const struct column auth_grant_columns[];
+
+/* In a statement's output: the name of the key that signs now. */
+#define AUTH_GRANT_KID "(SELECT k.kid FROM public.signing_key k WHERE k.state = 'active') AS kid"
+
+/* For the .vars and .stmts of a route that opens sessions; :hash is the password's that was proved, NULL: none was. */
+#define AUTH_GRANT_VARS                                                               \
+    { .name = "account", .type = T_UUID }, { .name = "practice", .type = T_UUID },    \
+        { .name = "session", .type = T_UUID }, { .name = "key", .type = T_TEXT },     \
+        { .name = "idle_ms", .type = T_INT }, { .name = "limit_ms", .type = T_INT },  \
+        { .name = "user_agent", .type = T_TEXT }, { .name = "peer", .type = T_TEXT }, \
+        { .name = "hash", .type = T_TEXT },                                           \
+    {                                                                                 \
+        .name = "kid", .type = T_TEXT                                                 \
+    }
+#define AUTH_GRANT_STMTS &auth_grant_open_stmt, &auth_grant_standing_stmt, &auth_grant_secret_stmt
+extern const struct stmt auth_grant_open_stmt, auth_grant_standing_stmt, auth_grant_secret_stmt;
+
+/* Who and where: the first row of a statement that has account_id, tenant_id, staff_id, role and epoch. */
+MUST_USE enum err auth_grant_take(const PGresult *rows, struct grant *out);
+/* Whether a practice in this state lets its people in. */
+MUST_USE enum err auth_grant_practice(struct call *c, const char *state_name);
+/* A new session of g's account in g's practice, which lives no longer than the one that asks, if any. g becomes what is true
+ * once the session is there: E_FORBIDDEN when the member left meanwhile, E_BAD_CREDENTIALS when the password changed. */
+MUST_USE enum err auth_grant_open(struct call *c, struct grant *g);
+/* Answers with the pair of tokens. */
+MUST_USE enum err auth_grant_answer(struct call *c, const struct grant *g);
+/* 403: no practice of theirs. */
+enum err auth_grant_stranger(struct call *c);
+/* The client's address as a value. */
+const char *auth_grant_peer(struct call *c);
+/* "\x00ff..." as bytea comes out; E_INTERNAL on anything else or over cap. */
+MUST_USE enum err auth_grant_bytes(const char *text, uint8_t *out, size_t cap, size_t *n);
+
+#endif
