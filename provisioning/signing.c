@@ -9,9 +9,11 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/secret.h"
 #include "common/str.h"
+#include "provisioning/db.h"
 
 /* A fresh key in the forms the database holds. */
 struct key {
@@ -122,8 +124,9 @@ static enum err sealing_key(const struct settings *s, char out[SECRET_KEY_TEXT +
     return conf_secret(path, out, SECRET_KEY_TEXT + 64, why);
 }
 
-/* Stores k as the active key; the private half leaves this process only sealed. */
-static enum err store(PGconn *c, const struct key *k, const char *sealing, struct sbuf *why)
+/* The private half leaves this process only sealed. */
+static enum err store(PGconn *c, const struct key *k, const char *state, const char *sealing,
+                      struct sbuf *why)
 {
     struct sbuf sealed, hex;
     sbuf_init(&sealed);
@@ -138,15 +141,15 @@ static enum err store(PGconn *c, const struct key *k, const char *sealing, struc
         str_hex(sealed.data, sealed.len, room + 2);
         char pem[1024];
         e = str_copy(sbuf_slice(&k->public_pem), pem, sizeof(pem));
-        const char *params[] = { k->kid, pem, k->jwk.data, room };
+        const char *params[] = { k->kid, pem, k->jwk.data, room, state };
         if (e == OK) {
             e = pg_do(c,
                       "with k as (insert into public.signing_key"
                       " (kid, alg, public_pem, public_jwk, state)"
-                      " values ($1, 'ES256', $2, $3::jsonb, 'active') returning kid)"
+                      " values ($1, 'ES256', $2, $3::jsonb, $5) returning kid)"
                       " insert into public.signing_secret(kid, private_sealed)"
                       " select kid, $4::bytea from k",
-                      4, params, why);
+                      5, params, why);
         }
     }
     sbuf_fini(&sealed);
@@ -174,6 +177,14 @@ static enum err opens(const char *sealing, const char *text)
     return e;
 }
 
+static enum err retire_active(PGconn *c, struct sbuf *why)
+{
+    return pg_do(c,
+                 "update public.signing_key set state = 'retiring', changed_at = now()"
+                 " where state = 'active'",
+                 0, NULL, why);
+}
+
 /* Is there an active key that auth slots can open? Retires one that they cannot. */
 static enum err look(PGconn *c, const char *sealing, char kid[SIGNING_KID_MAX], struct sbuf *why)
 {
@@ -188,27 +199,20 @@ static enum err look(PGconn *c, const char *sealing, char kid[SIGNING_KID_MAX], 
     }
     PQclear(r);
     if (e == E_NOT_FOUND) {
-        TRY(pg_do(c, "update public.signing_key set state = 'retiring' where state = 'active'", 0,
-                  NULL, why));
+        TRY(retire_active(c, why));
     }
     return e;
 }
 
-enum err signing_ensure(PGconn *c, const struct settings *s, char kid[SIGNING_KID_MAX], bool *made,
-                        struct sbuf *why)
+/* A fresh key of this state. */
+static enum err make(PGconn *c, const char *state, const char *sealing, char kid[SIGNING_KID_MAX],
+                     struct sbuf *why)
 {
-    char sealing[SECRET_KEY_TEXT + 64];
-    TRY(sealing_key(s, sealing, why));
-    enum err e = look(c, sealing, kid, why);
-    *made = e == E_NOT_FOUND;
-    if (!*made) {
-        return e;
-    }
     struct key k;
     key_init(&k);
-    e = key_make(&k);
+    enum err e = key_make(&k);
     if (e == OK) {
-        e = store(c, &k, sealing, why);
+        e = store(c, &k, state, sealing, why);
     } else {
         sbuf_text(why, "OpenSSL could not make a P-256 key.");
     }
@@ -217,4 +221,126 @@ enum err signing_ensure(PGconn *c, const struct settings *s, char kid[SIGNING_KI
     }
     key_fini(&k);
     return e;
+}
+
+/* A key that auth slots cannot open will never sign: sealing.key is another one. */
+static enum err drop(PGconn *c, const char *kid, struct sbuf *why)
+{
+    return pg_do(c,
+                 "with secret as (delete from public.signing_secret where kid = $1)"
+                 " delete from public.signing_key where kid = $1",
+                 1, &kid, why);
+}
+
+/* Kid and age in seconds of the key that is to sign next; kid "" when there is none. */
+static enum err find_next(PGconn *c, const char *sealing, char kid[SIGNING_KID_MAX], long *age_s,
+                          struct sbuf *why)
+{
+    PGresult *r;
+    TRY(pg_ask(c,
+               "select k.kid, extract(epoch from now() - k.changed_at)::bigint, s.private_sealed"
+               " from public.signing_key k join public.signing_secret s using (kid)"
+               " where k.state = 'next' order by k.changed_at limit 1",
+               0, NULL, &r, why));
+    bool found = PQntuples(r) == 1, good = found && opens(sealing, PQgetvalue(r, 0, 2)) == OK;
+    enum err e = str_copy(slice_of(found ? PQgetvalue(r, 0, 0) : ""), kid, SIGNING_KID_MAX);
+    *age_s = found ? strtol(PQgetvalue(r, 0, 1), NULL, 10) : 0;
+    PQclear(r);
+    if (e == OK && found && !good) {
+        e = drop(c, kid, why);
+        kid[0] = '\0';
+    }
+    return e;
+}
+
+static enum err ensure_next(PGconn *c, const char *sealing, char kid[SIGNING_KID_MAX],
+                            struct sbuf *why)
+{
+    long age;
+    TRY(find_next(c, sealing, kid, &age, why));
+    return kid[0] ? OK : make(c, "next", sealing, kid, why);
+}
+
+enum err signing_ensure(PGconn *c, const struct settings *s, char kid[SIGNING_KID_MAX], bool *made,
+                        struct sbuf *why)
+{
+    char sealing[SECRET_KEY_TEXT + 64], next[SIGNING_KID_MAX];
+    TRY(sealing_key(s, sealing, why));
+    enum err e = look(c, sealing, kid, why);
+    *made = e == E_NOT_FOUND;
+    if (*made) {
+        e = make(c, "active", sealing, kid, why);
+    }
+    return e == OK ? ensure_next(c, sealing, next, why) : e;
+}
+
+/* ---- rotation ---- */
+
+/* One at a time; and what nobody can need any more goes. */
+static enum err begin_change(PGconn *c, struct sbuf *why)
+{
+    TRY(pg_do(c, "lock table public.signing_key in share row exclusive mode", 0, NULL, why));
+    return pg_do(
+        c,
+        "with old as (select kid from public.signing_key"
+        "  where state in ('retiring', 'revoked') and changed_at < now() - interval '" SIGNING_KEPT
+        "'), secrets as (delete from public.signing_secret using old"
+        "  where signing_secret.kid = old.kid)"
+        " delete from public.signing_key using old where signing_key.kid = old.kid",
+        0, NULL, why);
+}
+
+static enum err activate(PGconn *c, const char *kid, struct sbuf *why)
+{
+    TRY(retire_active(c, why));
+    return pg_do(
+        c, "update public.signing_key set state = 'active', changed_at = now() where kid = $1", 1,
+        &kid, why);
+}
+
+enum err signing_rotate(PGconn *c, const struct settings *s, struct signing_rotation *out,
+                        struct sbuf *why)
+{
+    char sealing[SECRET_KEY_TEXT + 64];
+    long age = 0;
+    *out = (struct signing_rotation){ 0 };
+    TRY(sealing_key(s, sealing, why));
+    TRY(begin_change(c, why));
+    TRY(find_next(c, sealing, out->active, &age, why));
+    if (out->active[0] && age < SIGNING_MEET_S) {
+        sbuf_fmt(why,
+                 "Key %s was published %ld s ago and some routers may not know it yet. Run this "
+                 "again in %ld s.",
+                 out->active, age, SIGNING_MEET_S - age);
+        return E_STATE_CONFLICT;
+    }
+    if (out->active[0]) {
+        TRY(activate(c, out->active, why));
+    }
+    return ensure_next(c, sealing, out->next, why);
+}
+
+enum err signing_revoke(PGconn *c, const struct settings *s, const char *kid,
+                        struct signing_rotation *out, struct sbuf *why)
+{
+    char sealing[SECRET_KEY_TEXT + 64], state[DB_VALUE_MAX];
+    *out = (struct signing_rotation){ 0 };
+    TRY(sealing_key(s, sealing, why));
+    TRY(begin_change(c, why));
+    enum err e = db_value(
+        c, "select state from public.signing_key where kid = $1 and state <> 'revoked'", kid, state,
+        why);
+    if (e == E_NOT_FOUND) {
+        sbuf_fmt(why, "There is no key \"%.40s\" that is not revoked; see keys list.", kid);
+    }
+    TRY(e);
+    TRY(pg_do(c,
+              "with gone as (delete from public.signing_secret where kid = $1)"
+              " update public.signing_key set state = 'revoked', changed_at = now() where kid = $1",
+              1, &kid, why));
+    if (strcmp(state, "active") == 0) {
+        TRY(ensure_next(c, sealing, out->active, why));
+        TRY(activate(c, out->active, why));
+    }
+    return ensure_next(c, sealing, out->next, why);
 }

@@ -3,7 +3,7 @@
 #include "worker/route.h"
 
 const struct route *const route_tables[] = {
-    auth_routes,        session_routes, account_routes, me_routes,
-    business_routes,    staff_routes,   service_routes, client_routes,
-    appointment_routes, openapi_routes, NULL,
+    auth_routes,   keys_routes,        session_routes, account_routes,
+    me_routes,     business_routes,    staff_routes,   service_routes,
+    client_routes, appointment_routes, openapi_routes, NULL,
 };

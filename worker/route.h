@@ -150,8 +150,8 @@ struct route {
 /* Every resource's rows: worker/api.c lists them, one visible array, ended by NULL. */
 extern const struct route *const route_tables[];
 
-extern const struct route auth_routes[], session_routes[], account_routes[], me_routes[],
-    business_routes[], staff_routes[], service_routes[], client_routes[], appointment_routes[],
-    openapi_routes[];
+extern const struct route auth_routes[], keys_routes[], session_routes[], account_routes[],
+    me_routes[], business_routes[], staff_routes[], service_routes[], client_routes[],
+    appointment_routes[], openapi_routes[];
 
 #endif
