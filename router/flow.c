@@ -198,6 +198,9 @@ static enum err gate_tenant(const struct flow *f, struct exchange *x)
     x->tenant = *t;
     x->source = t->id;
     x->has_tenant = true;
+    if (x->kind == KIND_AUTH) {
+        return OK; /* about the account, not the practice: whoever works there may leave */
+    }
     switch (t->state) {
     case TENANT_ACTIVE:
         return OK;

@@ -20,6 +20,12 @@ static int find_name(const struct param *rows, const char *name)
     return -1;
 }
 
+enum err call_retry(struct call *c)
+{
+    c->unit->retry = true;
+    return E_AGAIN;
+}
+
 _Noreturn static void undeclared(const struct call *c, const char *name)
 {
     log_event(LOG_LEVEL_ERROR, "undeclared_name", "route", c->route->path, "name", name, NULL);

@@ -27,6 +27,9 @@ enum err call_refuse(struct call *c, enum err e, const char *detail_es, const ch
 enum err call_refuse_field(struct call *c, const char *pointer, const char *code, const char *es,
                            const char *en);
 
+/* What the request found has changed under it: it runs again from the start, a few times. */
+enum err call_retry(struct call *c);
+
 /* Answers with the first row of rows through route->columns (SHAPE_ONE). */
 MUST_USE enum err call_answer(struct call *c, const PGresult *rows);
 /* The same without a row to show (SHAPE_NONE). A handler that returns OK without any answer gives this one. */

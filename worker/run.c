@@ -128,7 +128,10 @@ static enum err run_once(struct call *c, struct db *db)
     enum err e = run_body(c);
     if (e == OK || c->keep) {
         enum err commit = unit_commit(c->unit);
-        e = commit != OK ? commit : e;
+        if (commit != OK) {
+            c->problem = (struct problem){ .err = commit }; /* not kept: nothing else is true */
+            e = commit;
+        }
     } else {
         unit_rollback(c->unit);
     }

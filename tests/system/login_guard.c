@@ -43,11 +43,11 @@ static long waits(const struct answer *r)
 static void let_pass(const char *interval)
 {
     PGconn *db = db_super();
-    db_number(
-        db,
-        "WITH older AS (UPDATE public.login_failure SET latest = latest - $1::interval RETURNING 1)"
-        " SELECT count(*) FROM older",
-        interval, NULL);
+    db_number(db,
+              "WITH older AS (UPDATE public.login_failure SET latest = latest - $1::interval, "
+              "since = since - $1::interval RETURNING 1)"
+              " SELECT count(*) FROM older",
+              interval, NULL);
     PQfinish(db);
 }
 
@@ -101,6 +101,14 @@ Test(login_guard, an_unknown_account_looks_the_same)
     struct answer *unknown = guess("127.0.2.1", nobody, "not the password");
     cr_expect(waits(unknown) >= 1);
     cr_expect_eq(guess("127.0.2.1", "nobody-else@example.com", "not the password")->status, 401);
+    fail_often("127.0.2.2", "owner-b@example.com");
+    struct answer *known = guess("127.0.2.2", "owner-b@example.com", "not the password");
+    cr_expect(waits(known) >= 1);
+    json_object_object_del(known->json, "request_id");
+    json_object_object_del(unknown->json, "request_id");
+    cr_expect_str_eq(json_object_to_json_string(known->json),
+                     json_object_to_json_string(unknown->json));
+    let_pass("16 minutes");
     api_release();
 }
 
@@ -121,8 +129,54 @@ static long count_old(PGconn *db)
 {
     return db_number(db,
                      "SELECT count(*) FROM public.login_failure"
-                     " WHERE latest < now() - interval '15 minutes'",
+                     " WHERE since < now() - interval '15 minutes'",
                      NULL);
+}
+
+/* A trickle of failures is no guessing: the count begins anew with every window. */
+Test(login_guard, a_trickle_is_forgotten)
+{
+    for (int i = 0; i < 2 * FREE_TRIES; i++) {
+        cr_assert_eq(guess("127.0.5.1", "trickle@example.com", "not the password")->status, 401);
+        let_pass("2 minutes");
+    }
+    api_release();
+}
+
+/* Who found a session open may not make its address a known one, nor slow the owner's logins, and what strangers fail at
+ * does not keep the owner from a new password. */
+Test(login_guard, logins_and_changes_are_counted_apart)
+{
+    struct api owner = api_login(OWNER_A), thief = api_anonymous();
+    thief.from = "127.0.6.1";
+    snprintf(thief.token, sizeof thief.token, "%s", owner.token);
+    cr_assert_eq(api_post(&thief, "/api/v1/auth/switch", "{\"tenant\":\"practice-a\"}")->status,
+                 200);
+    fail_often("127.0.6.2", OWNER_A);
+    waits(guess("127.0.6.1", OWNER_A, stack_password()));
+    const char *body = "{\"password\":\"not it\",\"new_password\":\"otro-caballo-sin-bateria\"}";
+    for (int i = 0; i < FREE_TRIES; i++) {
+        cr_assert_eq(api_post(&thief, "/api/v1/auth/password", "%s", body)->status, 422, "try %d",
+                     i);
+    }
+    waits(api_post(&thief, "/api/v1/auth/password", "%s", body));
+    cr_expect_eq(guess(NULL, OWNER_A, stack_password())->status, 200);
+    let_pass("16 minutes");
+    api_close(&owner);
+    api_close(&thief);
+    api_release();
+}
+
+/* Where a failure cannot be noted nobody learns whether the password was right. */
+Test(login_guard, what_cannot_be_counted_is_not_judged)
+{
+    PGconn *db = db_super();
+    db_do(db, "REVOKE INSERT ON public.login_failure FROM gremio_auth");
+    int status = guess("127.0.7.1", OWNER_A, "not the password")->status;
+    db_do(db, "GRANT INSERT ON public.login_failure TO gremio_auth");
+    cr_expect_geq(status, 500, "%d", status);
+    PQfinish(db);
+    api_release();
 }
 
 /* The table holds what failed within the window, not what ever failed. */
@@ -130,8 +184,8 @@ Test(login_guard, what_is_old_is_thrown_away)
 {
     PGconn *db = db_super();
     db_number(db,
-              "WITH made AS (INSERT INTO public.login_failure(key, failures, latest)"
-              " SELECT sha256(i::text::bytea), 1, now() - interval '1 hour'"
+              "WITH made AS (INSERT INTO public.login_failure(key, failures, since, latest)"
+              " SELECT sha256(i::text::bytea), 1, now() - interval '1 hour', now()"
               " FROM generate_series(1, 50) i RETURNING 1) SELECT count(*) FROM made",
               NULL);
     /* Others may have left some too: ten go with every failure. */

@@ -210,18 +210,96 @@ Test(sessions, switch_prolongs_nothing)
                            id, later, NULL),
                  1);
     /* The router has not heard of it, the token is good: the database has the last word. */
-    db_do(db, "ALTER TABLE public.session DISABLE TRIGGER session_revoked");
+    db_do(db, "SET session_replication_role = replica");
     db_number(db,
               "WITH cut AS (UPDATE public.session SET revoked_at = now() WHERE id = $1::uuid"
               " RETURNING 1) SELECT count(*) FROM cut",
               id, NULL);
-    db_do(db, "ALTER TABLE public.session ENABLE TRIGGER session_revoked");
-    cr_expect_eq(api_post(&a, SWITCH, "{\"tenant\":\"practice-b\"}")->status, 403);
+    db_do(db, "RESET session_replication_role");
+    cr_expect_eq(api_post(&a, SWITCH, "{\"tenant\":\"practice-b\"}")->status, 401);
     free(id);
     free(later);
     PQfinish(db);
     api_close(&a);
     api_close(&b);
+    api_release();
+}
+
+static struct api switched(struct api *a, const char *tenant)
+{
+    return with_tokens(api_post(a, SWITCH, "{\"tenant\":\"%s\"}", tenant));
+}
+
+/* A session that was switched to ends with the one it comes from, and the other way round. */
+Test(sessions, what_was_switched_to_ends_with_its_login)
+{
+    enum { LOGOUT, END_ONE, REUSE, FROM_BELOW, WAYS };
+    const char *email = new_account(true);
+    struct api other = log_in(email, "practice-a");
+    for (int way = 0; way < WAYS; way++) {
+        struct api a = log_in(email, "practice-a"), b = switched(&a, "practice-b"),
+                   c = switched(&b, "practice-a");
+        if (way == LOGOUT || way == FROM_BELOW) {
+            struct api *who = way == LOGOUT ? &a : &c;
+            cr_expect_eq(
+                api_send(who, "POST", "/api/v1/auth/logout", NULL, "Content-Length: 0\r\n")->status,
+                204);
+        } else if (way == END_ONE) {
+            const char *id = id_of_current(&a);
+            cr_expect_eq(
+                api_send(&other, "DELETE", api_text(SESSIONS "/%s", id), NULL, NULL)->status, 204);
+        } else {
+            struct api nobody = api_anonymous();
+            for (int i = 0; i < 2; i++) {
+                struct answer *r = api_post(&nobody, "/api/v1/auth/refresh",
+                                            "{\"refresh_token\":\"%s\"}",
+                                            i ? b.refresh : a.refresh);
+                snprintf(b.refresh, sizeof b.refresh, "%s", answer_text(r, "refresh_token"));
+            }
+            snprintf(b.refresh, sizeof b.refresh, "%s", a.refresh);
+            cr_expect_eq(refresh_status(&b), 401, "two steps behind");
+            api_close(&nobody);
+        }
+        expect_dead(&a, "the login");
+        cr_expect(wait_until(is_dead, &b, WAIT_LONG_MS), "way %d: what was switched to lives", way);
+        expect_dead(&c, "what was switched to from there");
+        api_close(&a);
+        api_close(&b);
+        api_close(&c);
+    }
+    expect_alive(&other, "another login");
+    api_close(&other);
+    api_release();
+}
+
+/* Nobody is kept in a session because the practice is read-only or suspended. */
+Test(sessions, end_whatever_state_the_practice_is_in)
+{
+    static const char *const states[] = { "read_only", "suspended" };
+    cr_assert_eq(
+        stack_ctl((const char *const[]){ "tenant", "create", "session-state", "--name", "S",
+                                         "--owner-email", "session-state@example.com", "--sector",
+                                         "dentist", "--country", "MX", "--time-zone", "UTC",
+                                         "--locale", "es-MX", "--currency", "MXN", NULL },
+                  NULL),
+        0);
+    PGconn *db = db_super();
+    db_do(db, "UPDATE public.account SET password_hash = (SELECT password_hash FROM public.account"
+              " WHERE email = '" OWNER_A "') WHERE email = 'session-state@example.com'");
+    for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+        db_do(db, "UPDATE public.tenant SET state = 'active' WHERE slug = 'session-state'");
+        struct api a = log_in("session-state@example.com", NULL);
+        db_number(
+            db,
+            "WITH changed AS (UPDATE public.tenant SET state = $1 WHERE slug = 'session-state'"
+            " RETURNING 1) SELECT count(*) FROM changed",
+            states[i], NULL);
+        cr_expect_eq(api_get(&a, SESSIONS)->status, 200, "%s", states[i]);
+        cr_expect_eq(api_send(&a, "DELETE", SESSIONS, NULL, NULL)->status, 204, "%s", states[i]);
+        cr_expect_eq(refresh_status(&a), 401);
+        api_close(&a);
+    }
+    PQfinish(db);
     api_release();
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What an account says of itself. Runs in auth slots as gremio_auth. */
 #include "common/password_rules.h"
-#include "worker/api/auth_grant.h"
 #include "worker/api/login_guard.h"
+#include "worker/auth_keys.h"
 
 static const struct param password_params[] = {
     { .name = "password",
@@ -21,6 +21,7 @@ static const struct param password_params[] = {
 static const struct param password_vars[] = {
     { .name = "email", .type = T_TEXT },
     { .name = "peer", .type = T_TEXT },
+    { .name = "guarded", .type = T_TEXT },
     { .name = "hash", .type = T_TEXT },
     { 0 },
 };
@@ -51,7 +52,7 @@ static const struct stmt *const password_stmts[] = {
 static enum err prove(struct call *c, const struct password_policy *policy, const char *hash)
 {
     bool failed;
-    TRY(login_guard_check(c, &failed));
+    TRY(login_guard_check(c, LOGIN_GUARD_CHANGE, &failed));
     enum err e = password_check(policy, hash, slice_of(call_get(c, "password")->text));
     if (e == OK) {
         return login_guard_pass(c, failed);
@@ -82,7 +83,6 @@ static enum err change_password(struct call *c)
     const struct password_policy *policy;
     char fresh[PASSWORD_HASH_MAX];
     PGresult *rows;
-    call_set(c, "peer", auth_grant_peer(c));
     TRY(auth_keys_password(c->env, &policy));
     TRY(call_query(c, &password_find, &rows));
     if (PQntuples(rows) == 0) {

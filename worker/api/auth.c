@@ -6,6 +6,7 @@
 #include "common/str.h"
 #include "worker/api/auth_grant.h"
 #include "worker/api/login_guard.h"
+#include "worker/api/sessions.h"
 
 /* ---- rows ---- */
 
@@ -24,6 +25,7 @@ static const struct param auth_login_params[] = {
 static const struct param auth_login_vars[] = {
     AUTH_GRANT_VARS,
     { .name = "proved", .type = T_TEXT },
+    { .name = "guarded", .type = T_TEXT },
     { 0 },
 };
 
@@ -46,11 +48,9 @@ static const struct param auth_refresh_params[] = {
 };
 
 static const struct param auth_refresh_vars[] = {
-    { .name = "session", .type = T_UUID },
-    { .name = "grace_ms", .type = T_INT },
-    { .name = "idle_ms", .type = T_INT },
-    { .name = "kid", .type = T_TEXT },
-    { 0 },
+    { .name = "session", .type = T_UUID }, { .name = "reason", .type = T_TEXT },
+    { .name = "grace_ms", .type = T_INT }, { .name = "idle_ms", .type = T_INT },
+    { .name = "kid", .type = T_TEXT },     { 0 },
 };
 
 /* No row: no such account. Without a practice its columns are null. */
@@ -92,32 +92,31 @@ static const struct stmt auth_rotate = {
     " WHERE id = :session",
 };
 
-static const struct stmt auth_revoke = {
-    "revoke",
-    "UPDATE public.session SET revoked_at = now(), revoke_reason = 'reuse' WHERE id = :session",
-};
-
 /* Whoever ends the account's sessions or changes its password waits for the switch, or the switch for them. */
 static const struct stmt auth_hold = {
     "hold",
     "SELECT a.id FROM public.account a WHERE a.id = :me_account FOR KEY SHARE",
 };
 
-/* No row: the session has ended, or the account does not belong there. */
+/* No row: the session has ended. No practice: the account does not belong there. Who ends the session or the login it comes from
+ * waits, and then sees the new one. */
 static const struct stmt auth_destination = {
     "destination",
-    "SELECT m.account_id, m.tenant_id, m.staff_id, m.role, m.epoch, t.state FROM public.session s"
-    " JOIN public.membership m ON m.account_id = s.account_id AND m.revoked_at IS NULL"
-    " JOIN public.tenant t ON t.id = m.tenant_id AND t.state NOT IN ('provisioning', 'closing')"
-    " WHERE s.id = :me_session AND s.account_id = :me_account AND s.revoked_at IS NULL"
-    " AND now() < s.hard_deadline AND t.slug = :tenant",
+    "SELECT s.account_id, m.tenant_id, m.staff_id, m.role, m.epoch, m.state FROM public.session s"
+    " JOIN public.session r ON r.id = coalesce(s.origin, s.id)"
+    " LEFT JOIN (SELECT n.account_id, n.tenant_id, n.staff_id, n.role, n.epoch, t.state"
+    " FROM public.membership n JOIN public.tenant t ON t.id = n.tenant_id WHERE t.slug = :tenant"
+    " AND n.revoked_at IS NULL AND t.state NOT IN ('provisioning', 'closing')) m"
+    " ON m.account_id = s.account_id"
+    " WHERE s.id = :me_session AND s.account_id = :me_account AND " SESSION_LIVE
+    " FOR SHARE OF s, r",
 };
 
 static const struct stmt *const auth_login_stmts[] = {
     &auth_account, &auth_rehash, LOGIN_GUARD_STMTS, AUTH_GRANT_STMTS, NULL,
 };
 static const struct stmt *const auth_refresh_stmts[] = {
-    &auth_session, &auth_rotate, &auth_revoke, &auth_grant_secret_stmt, NULL,
+    &auth_session, &auth_rotate, &session_end_login, &auth_grant_secret_stmt, NULL,
 };
 static const struct stmt *const auth_switch_stmts[] = {
     &auth_hold,
@@ -142,12 +141,11 @@ static enum err rehash(struct call *c, const struct password_policy *policy, str
 }
 
 /* The same work whether the account exists or not. */
-static enum err check_password(struct call *c, const PGresult *rows)
+static enum err check_password(struct call *c, const PGresult *rows, bool *failed)
 {
     const struct password_policy *policy;
     struct slice text = slice_of(call_get(c, "password")->text);
-    bool failed;
-    TRY(login_guard_check(c, &failed));
+    TRY(login_guard_check(c, LOGIN_GUARD_LOGIN, failed));
     enum err e = auth_keys_password(c->env, &policy);
     if (e == OK) {
         e = password_check(policy, call_cell(rows, 0, "password_hash"), text);
@@ -160,10 +158,7 @@ static enum err check_password(struct call *c, const PGresult *rows)
         call_set(c, "hash", call_cell(rows, 0, "password_hash"));
         e = rehash(c, policy, text);
     }
-    if (e == OK) {
-        return login_guard_pass(c, failed);
-    }
-    return call_refuse(c, e == E_NOMEM ? E_OVERLOADED : e, NULL, NULL);
+    return e == OK ? OK : call_refuse(c, e == E_NOMEM ? E_OVERLOADED : e, NULL, NULL);
 }
 
 /* 409 with the practices to choose from. */
@@ -200,12 +195,13 @@ static enum err auth_login(struct call *c)
 {
     PGresult *rows;
     struct grant grant = { .counter = 0 };
-    call_set(c, "peer", auth_grant_peer(c));
+    bool failed;
     TRY(call_query(c, &auth_account, &rows));
-    TRY(check_password(c, rows));
+    TRY(check_password(c, rows, &failed));
     TRY(choose_practice(c, rows));
     TRY(auth_grant_take(rows, &grant));
     TRY(auth_grant_open(c, &grant));
+    TRY(login_guard_pass(c, failed));
     return auth_grant_answer(c, &grant);
 }
 
@@ -218,6 +214,9 @@ static enum err auth_switch(struct call *c)
     TRY(call_query(c, &auth_hold, &rows));
     TRY(call_query(c, &auth_destination, &rows));
     if (PQntuples(rows) == 0) {
+        return session_over(c);
+    }
+    if (!call_cell(rows, 0, "tenant_id")) {
         return auth_grant_stranger(c);
     }
     TRY(auth_grant_practice(c, call_cell(rows, 0, "state")));
@@ -228,19 +227,14 @@ static enum err auth_switch(struct call *c)
 
 /* ---- refresh ---- */
 
-static enum err refuse_refresh(struct call *c)
-{
-    return call_refuse(c, E_UNAUTHENTICATED, "La sesión terminó; inicie sesión de nuevo",
-                       "The session is over; log in again");
-}
-
 /* Somebody used a token again after its successor was handed out: whoever holds either one is out. */
 static enum err revoke_reused(struct call *c)
 {
-    TRY(call_post(c, &auth_revoke));
+    call_set(c, "reason", "reuse");
+    TRY(call_post(c, &session_end_login));
     c->keep = true;
     log_event(LOG_LEVEL_WARN, "refresh_reuse", "session", call_get(c, "session")->text, NULL);
-    return refuse_refresh(c);
+    return session_over(c);
 }
 
 /* Sets the counter of the next token. One step behind and just now is a racing tab or a lost answer: it gets the token
@@ -257,7 +251,7 @@ static enum err rotate(struct call *c, const PGresult *rows, uint64_t asked, uin
     if (asked < current && current - asked == 1 && in_grace) {
         return OK;
     }
-    return asked < current ? revoke_reused(c) : refuse_refresh(c);
+    return asked < current ? revoke_reused(c) : session_over(c);
 }
 
 static enum err auth_refresh(struct call *c)
@@ -268,7 +262,7 @@ static enum err auth_refresh(struct call *c)
     struct grant grant;
     size_t n;
     if (auth_keys_read(slice_of(call_get(c, "refresh_token")->text), &claim) != OK) {
-        return refuse_refresh(c);
+        return session_over(c);
     }
     uuid_format(&claim.session, id);
     call_set(c, "session", id);
@@ -276,12 +270,12 @@ static enum err auth_refresh(struct call *c)
     call_set_int(c, "idle_ms", c->env->settings->session_idle);
     TRY(call_query(c, &auth_session, &rows));
     if (PQntuples(rows) == 0) {
-        return refuse_refresh(c);
+        return session_over(c);
     }
     TRY(auth_grant_bytes(call_cell(rows, 0, "refresh_key"), grant.key, sizeof(grant.key), &n));
     if (n != sizeof(grant.key) || !auth_keys_proves(&claim, grant.key) ||
         call_cell(rows, 0, "live")[0] != 't' || !call_cell(rows, 0, "staff_id")) {
-        return refuse_refresh(c);
+        return session_over(c);
     }
     TRY(auth_grant_practice(c, call_cell(rows, 0, "state")));
     TRY(rotate(c, rows, claim.counter, &grant.counter));
@@ -337,18 +331,6 @@ const struct route auth_routes[] = {
         .handler = auth_switch,
         .shape = SHAPE_RAW,
         .success = 200,
-    },
-    {
-        .method = M_POST,
-        .path = "/api/v1/auth/logout",
-        .summary = "End this session; its tokens stop working",
-        .need = PERM_SELF,
-        .cost = COST_AUTH,
-        .sql = "UPDATE public.session SET revoked_at = coalesce(revoked_at, now()),"
-               " revoke_reason = coalesce(revoke_reason, 'logout')"
-               " WHERE id = :me_session RETURNING id",
-        .shape = SHAPE_NONE,
-        .success = 204,
     },
     { 0 },
 };

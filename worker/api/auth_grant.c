@@ -23,10 +23,11 @@ const struct column auth_grant_columns[] = {
 const struct stmt auth_grant_open_stmt = {
     "open",
     "INSERT INTO public.session(id, account_id, tenant_id, refresh_key, idle_deadline,"
-    " hard_deadline, user_agent, peer)"
+    " hard_deadline, user_agent, peer, origin)"
     " VALUES (:session, :account, :practice, :key::bytea,"
     " least(now() + least(:idle_ms, :limit_ms) * interval '1 millisecond', " ASKING "),"
-    " least(now() + :limit_ms * interval '1 millisecond', " ASKING "), :user_agent, :peer)"
+    " least(now() + :limit_ms * interval '1 millisecond', " ASKING "), :user_agent, :peer,"
+    " (SELECT coalesce(o.origin, o.id) FROM public.session o WHERE o.id = :me_session))"
     " RETURNING " AUTH_GRANT_KID,
 };
 
@@ -167,17 +168,12 @@ static enum err insert_session(struct call *c, struct grant *g)
     call_set(c, "key", key);
     call_set_int(c, "idle_ms", s->session_idle);
     call_set_int(c, "limit_ms", s->session_limit);
-    call_set(c, "peer", auth_grant_peer(c));
+    call_set(c, "peer", arena_text(c->arena, c->req->peer));
     set_user_agent(c);
     PGresult *rows;
     TRY(call_query(c, &auth_grant_open_stmt, &rows));
     g->kid = call_cell(rows, 0, "kid");
     return OK;
-}
-
-const char *auth_grant_peer(struct call *c)
-{
-    return arena_text(c->arena, c->req->peer);
 }
 
 enum err auth_grant_stranger(struct call *c)
@@ -194,8 +190,9 @@ enum err auth_grant_open(struct call *c, struct grant *g)
     if (PQntuples(rows) == 0) {
         return auth_grant_stranger(c);
     }
-    if (call_cell(rows, 0, "proved")[0] != 't') {
-        return call_refuse(c, E_BAD_CREDENTIALS, NULL, NULL);
+    const char *proved = call_cell(rows, 0, "proved");
+    if (!proved || proved[0] != 't') {
+        return call_retry(c); /* changed, or hashed anew by another login */
     }
     return auth_grant_take(rows, g);
 }

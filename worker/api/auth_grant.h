@@ -39,15 +39,13 @@ extern const struct stmt auth_grant_open_stmt, auth_grant_standing_stmt, auth_gr
 MUST_USE enum err auth_grant_take(const PGresult *rows, struct grant *out);
 /* Whether a practice in this state lets its people in. */
 MUST_USE enum err auth_grant_practice(struct call *c, const char *state_name);
-/* A new session of g's account in g's practice, which lives no longer than the one that asks, if any. g becomes what is true
- * once the session is there: E_FORBIDDEN when the member left meanwhile, E_BAD_CREDENTIALS when the password changed. */
+/* A new session of g's account in g's practice, which ends with the one that asks, if any. g becomes what is true once the
+ * session is there: E_FORBIDDEN when the member left meanwhile, E_AGAIN (call_retry) when the password changed. */
 MUST_USE enum err auth_grant_open(struct call *c, struct grant *g);
 /* Answers with the pair of tokens. */
 MUST_USE enum err auth_grant_answer(struct call *c, const struct grant *g);
 /* 403: no practice of theirs. */
 enum err auth_grant_stranger(struct call *c);
-/* The client's address as a value. */
-const char *auth_grant_peer(struct call *c);
 /* "\x00ff..." as bytea comes out; E_INTERNAL on anything else or over cap. */
 MUST_USE enum err auth_grant_bytes(const char *text, uint8_t *out, size_t cap, size_t *n);
 

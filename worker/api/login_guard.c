@@ -7,55 +7,86 @@
 
 #define BLOCK      "ext.address_block(:peer)"
 #define DIGEST(of) "sha256(convert_to(" of ", 'UTF8'))"
-#define PAIR       DIGEST("'both ' || " BLOCK " || ' ' || :email")
-#define ACCOUNT    DIGEST("'account ' || :email")
-#define ADDRESS    DIGEST("'address ' || " BLOCK)
+#define IN_WINDOW  "f.since > now() - interval '" LOGIN_GUARD_WINDOW "'"
 
-/* What this try is counted by, and how often it may fail. */
-#define KEYS                                                                           \
-    "WITH known AS (SELECT EXISTS (SELECT FROM public.account a JOIN public.session s" \
-    " ON s.account_id = a.id WHERE a.email = :email"                                   \
-    " AND s.created_at > now() - interval '" LOGIN_GUARD_KNOWN "'"                     \
-    " AND ext.address_block(s.peer) = " BLOCK ") AS here), keys(key, free) AS ("       \
-    " SELECT " PAIR ", " LOGIN_GUARD_FREE " FROM known WHERE here"                     \
-    " UNION ALL SELECT " ACCOUNT ", " LOGIN_GUARD_FREE " FROM known WHERE NOT here"    \
-    " UNION ALL SELECT " ADDRESS ", " LOGIN_GUARD_ADDRESS " FROM known WHERE NOT here) "
+/* What this try is counted by, how often it may fail, and whether a success leaves the count alone. */
+#define KEYS                                                                                                         \
+    "WITH known AS (SELECT EXISTS (SELECT FROM public.account a JOIN public.session s"                               \
+    " ON s.account_id = a.id WHERE a.email = :email AND :guarded = '" LOGIN_GUARD_LOGIN "'"                          \
+    " AND s.created_at > now() - interval '" LOGIN_GUARD_KNOWN "' AND s.origin IS NULL"                              \
+    " AND (s.revoked_at IS NULL OR s.revoke_reason IN ('logout', 'membership'))"                                     \
+    " AND ext.address_block(s.peer) = " BLOCK ") AS here), keys(key, free, stays) AS ("                              \
+    " SELECT " DIGEST(                                                                                               \
+        "'both ' || " BLOCK                                                                                          \
+        " || ' ' || :email") ", " LOGIN_GUARD_FREE ", false"                                                         \
+                             " FROM known WHERE here"                                                                \
+                             " UNION ALL SELECT " DIGEST(                                                            \
+                                 "'account ' || :guarded || ' ' || :email") ", " LOGIN_GUARD_FREE                    \
+                                                                            ", false FROM known "                    \
+                                                                            "WHERE NOT here"                         \
+                                                                            " UNION ALL "                            \
+                                                                            "SELECT " DIGEST(                        \
+                                                                                "'address ' "                        \
+                                                                                "|| " BLOCK) ","                     \
+                                                                                             " " LOGIN_GUARD_ADDRESS \
+                                                                                             ", "                    \
+                                                                                             "tru"                   \
+                                                                                             "e"                     \
+                                                                                             " FR"                   \
+                                                                                             "OM "                   \
+                                                                                             "kno"                   \
+                                                                                             "wn "                   \
+                                                                                             "WHE"                   \
+                                                                                             "RE "                   \
+                                                                                             "NOT"                   \
+                                                                                             " he"                   \
+                                                                                             "re "                   \
+                                                                                             "AND"                   \
+                                                                                             " :"                    \
+                                                                                             "gua"                   \
+                                                                                             "rde"                   \
+                                                                                             "d "                    \
+                                                                                             "= "                    \
+                                                                                             "'" LOGIN_GUARD_LOGIN   \
+                                                                                             "') "
 
 const struct stmt login_guard_look = {
     "guard_look",
     KEYS "SELECT count(*) > 0 AS failed, coalesce(ceil(extract(epoch FROM max(CASE"
-         " WHEN f.failures >= k.free THEN f.latest + least(interval '" LOGIN_GUARD_WINDOW "',"
-         " interval '1 second' * 2.0 ^ least(f.failures - k.free, 20)) - now() END))), 0)::int"
-         " AS wait FROM keys k JOIN public.login_failure f ON f.key = k.key"
-         " WHERE f.latest > now() - interval '" LOGIN_GUARD_WINDOW "'",
+         " WHEN f.failures >= k.free THEN least(f.since + interval '" LOGIN_GUARD_WINDOW "',"
+         " f.latest + interval '1 second' * 2.0 ^ least(f.failures - k.free, 20)) - now() END))),"
+         " 0)::int AS wait FROM keys k JOIN public.login_failure f ON f.key = k.key"
+         " WHERE " IN_WINDOW,
 };
 
 /* In the order of keys, so that two do not wait for each other. */
 const struct stmt login_guard_note = {
     "guard_note",
-    KEYS "INSERT INTO public.login_failure AS f(key, failures, latest)"
-         " SELECT key, 1, now() FROM keys ORDER BY key"
-         " ON CONFLICT (key) DO UPDATE SET latest = now(), failures ="
-         " CASE WHEN f.latest > now() - interval '" LOGIN_GUARD_WINDOW "'"
-         " THEN f.failures + 1 ELSE 1 END",
+    KEYS "INSERT INTO public.login_failure AS f(key, failures, since, latest)"
+         " SELECT key, 1, now(), now() FROM keys ORDER BY key"
+         " ON CONFLICT (key) DO UPDATE SET latest = now(),"
+         " failures = CASE WHEN " IN_WINDOW " THEN f.failures + 1 ELSE 1 END,"
+         " since = CASE WHEN " IN_WINDOW " THEN f.since ELSE now() END",
 };
 
 /* More than one failure adds, so that the table holds a window's failures and no more. */
 const struct stmt login_guard_purge = {
     "guard_purge",
     "DELETE FROM public.login_failure WHERE key IN (SELECT key FROM public.login_failure"
-    " WHERE latest < now() - interval '" LOGIN_GUARD_WINDOW "'"
-    " ORDER BY latest LIMIT 10 FOR UPDATE SKIP LOCKED)",
+    " WHERE since < now() - interval '" LOGIN_GUARD_WINDOW "'"
+    " ORDER BY since LIMIT 10 FOR UPDATE SKIP LOCKED)",
 };
 
 const struct stmt login_guard_clear = {
     "guard_clear",
-    "DELETE FROM public.login_failure WHERE key IN (" PAIR ", " ACCOUNT ")",
+    KEYS "DELETE FROM public.login_failure f USING keys k WHERE f.key = k.key AND NOT k.stays",
 };
 
-enum err login_guard_check(struct call *c, bool *failed)
+enum err login_guard_check(struct call *c, const char *what, bool *failed)
 {
     PGresult *rows;
+    call_set(c, "guarded", what);
+    call_set(c, "peer", arena_text(c->arena, c->req->peer));
     TRY(call_query(c, &login_guard_look, &rows));
     long wait = strtol(call_cell(rows, 0, "wait"), NULL, 10);
     *failed = call_cell(rows, 0, "failed")[0] == 't';

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Where an account is logged in, and its way out of there; the practices it may switch to. Runs in auth slots as gremio_auth, so
  * every statement says whose rows it means. */
-#include "worker/call.h"
-
-#define LIVE "s.revoked_at IS NULL AND now() < s.idle_deadline AND now() < s.hard_deadline"
+#include "worker/api/sessions.h"
 
 static const struct column session_columns[] = {
     { "id", T_UUID, NULL },
@@ -50,10 +48,65 @@ static const struct stmt session_hold = {
 static const struct stmt session_end_all = {
     "end_all",
     "UPDATE public.session s SET revoked_at = now(), revoke_reason = 'ended'"
-    " WHERE s.account_id = :me_account AND " LIVE " AND NOT (:keep_current AND s.id = :me_session)",
+    " WHERE s.account_id = :me_account AND " SESSION_LIVE
+    " AND NOT (:keep_current AND s.id = :me_session)",
 };
 
 static const struct stmt *const session_end_stmts[] = { &session_hold, &session_end_all, NULL };
+
+static const struct param session_vars[] = {
+    { .name = "session", .type = T_UUID },
+    { .name = "reason", .type = T_TEXT },
+    { 0 },
+};
+
+/* The login's own row first, then as the table has them: a switch holds both. */
+static const struct stmt session_lock = {
+    "lock",
+    "SELECT s.id FROM public.session s JOIN public.session r ON r.id = coalesce(s.origin, s.id)"
+    " WHERE s.id = :session AND s.account_id = :me_account AND " SESSION_LIVE " FOR UPDATE OF r, s",
+};
+
+const struct stmt session_end_login = {
+    "end_login",
+    "UPDATE public.session SET revoked_at = now(), revoke_reason = :reason"
+    " WHERE revoked_at IS NULL AND id IN (SELECT n.id FROM public.session s, public.session n"
+    " WHERE s.id = :session AND (n.id = coalesce(s.origin, s.id)"
+    " OR n.origin = coalesce(s.origin, s.id)))",
+};
+
+static const struct stmt *const session_one_stmts[] = { &session_lock, &session_end_login, NULL };
+
+enum err session_over(struct call *c)
+{
+    return call_refuse(c, E_UNAUTHENTICATED, "La sesión terminó; inicie sesión de nuevo",
+                       "The session is over; log in again");
+}
+
+/* *found: there was one to end. */
+static enum err end_login(struct call *c, const char *id, const char *reason, bool *found)
+{
+    PGresult *rows;
+    call_set(c, "session", id);
+    call_set(c, "reason", reason);
+    TRY(call_query(c, &session_lock, &rows));
+    *found = PQntuples(rows) > 0;
+    return *found ? call_post(c, &session_end_login) : OK;
+}
+
+static enum err end_one(struct call *c)
+{
+    bool found;
+    TRY(end_login(c, call_get(c, "id")->text, "ended", &found));
+    return found ? OK : call_refuse(c, E_NOT_FOUND, NULL, NULL);
+}
+
+/* Twice is as good as once. */
+static enum err log_out(struct call *c)
+{
+    bool found;
+    return end_login(c, call_get(c, "me_session")->text, "logout", &found);
+}
 
 static enum err end_all(struct call *c)
 {
@@ -66,7 +119,8 @@ const struct route session_routes[] = {
     {
         .method = M_GET,
         .path = "/api/v1/auth/sessions",
-        .summary = "Where this account is logged in, in any practice; the last seen first",
+        .summary = "Where this account is logged in, in any practice: this session, then the last "
+                   "seen first, at most 200",
         .need = PERM_SELF,
         .cost = COST_AUTH,
         .columns = session_columns,
@@ -74,7 +128,8 @@ const struct route session_routes[] = {
             "SELECT s.id, s.id = :me_session AS current, t.slug, t.name, s.user_agent, s.peer,"
             " s.created_at, s.refreshed_at, least(s.idle_deadline, s.hard_deadline) AS expires_at"
             " FROM public.session s JOIN public.tenant t ON t.id = s.tenant_id"
-            " WHERE s.account_id = :me_account AND " LIVE " ORDER BY s.refreshed_at DESC, s.id",
+            " WHERE s.account_id = :me_account AND " SESSION_LIVE
+            " ORDER BY s.id = :me_session DESC, s.refreshed_at DESC, s.id",
         .shape = SHAPE_PAGE,
         .success = 200,
     },
@@ -94,13 +149,28 @@ const struct route session_routes[] = {
     {
         .method = M_DELETE,
         .path = "/api/v1/auth/sessions/{id}",
-        .summary = "End one session of this account; its tokens stop working",
+        .summary = "End one session of this account, with those it was switched from and to; their "
+                   "tokens stop working",
         .need = PERM_SELF,
         .cost = COST_AUTH,
         .any_version = true,
         .params = session_id,
-        .sql = "UPDATE public.session s SET revoked_at = now(), revoke_reason = 'ended'"
-               " WHERE s.id = :id AND s.account_id = :me_account AND " LIVE " RETURNING s.id",
+        .vars = session_vars,
+        .stmts = session_one_stmts,
+        .handler = end_one,
+        .shape = SHAPE_NONE,
+        .success = 204,
+    },
+    {
+        .method = M_POST,
+        .path = "/api/v1/auth/logout",
+        .summary =
+            "End this session, with those it was switched from and to; their tokens stop working",
+        .need = PERM_SELF,
+        .cost = COST_AUTH,
+        .vars = session_vars,
+        .stmts = session_one_stmts,
+        .handler = log_out,
         .shape = SHAPE_NONE,
         .success = 204,
     },
