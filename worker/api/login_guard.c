@@ -5,50 +5,22 @@
 
 #include "common/log.h"
 
-#define BLOCK      "ext.address_block(:peer)"
-#define DIGEST(of) "sha256(convert_to(" of ", 'UTF8'))"
-#define IN_WINDOW  "f.since > now() - interval '" LOGIN_GUARD_WINDOW "'"
+#define IN_WINDOW "f.since > now() - interval '" LOGIN_GUARD_WINDOW "'"
 
 /* What this try is counted by, how often it may fail, and whether a success leaves the count alone. */
-#define KEYS                                                                                                         \
-    "WITH known AS (SELECT EXISTS (SELECT FROM public.account a JOIN public.session s"                               \
-    " ON s.account_id = a.id WHERE a.email = :email AND :guarded = '" LOGIN_GUARD_LOGIN "'"                          \
-    " AND s.created_at > now() - interval '" LOGIN_GUARD_KNOWN "' AND s.origin IS NULL"                              \
-    " AND (s.revoked_at IS NULL OR s.revoke_reason IN ('logout', 'membership'))"                                     \
-    " AND ext.address_block(s.peer) = " BLOCK ") AS here), keys(key, free, stays) AS ("                              \
-    " SELECT " DIGEST(                                                                                               \
-        "'both ' || " BLOCK                                                                                          \
-        " || ' ' || :email") ", " LOGIN_GUARD_FREE ", false"                                                         \
-                             " FROM known WHERE here"                                                                \
-                             " UNION ALL SELECT " DIGEST(                                                            \
-                                 "'account ' || :guarded || ' ' || :email") ", " LOGIN_GUARD_FREE                    \
-                                                                            ", false FROM known "                    \
-                                                                            "WHERE NOT here"                         \
-                                                                            " UNION ALL "                            \
-                                                                            "SELECT " DIGEST(                        \
-                                                                                "'address ' "                        \
-                                                                                "|| " BLOCK) ","                     \
-                                                                                             " " LOGIN_GUARD_ADDRESS \
-                                                                                             ", "                    \
-                                                                                             "tru"                   \
-                                                                                             "e"                     \
-                                                                                             " FR"                   \
-                                                                                             "OM "                   \
-                                                                                             "kno"                   \
-                                                                                             "wn "                   \
-                                                                                             "WHE"                   \
-                                                                                             "RE "                   \
-                                                                                             "NOT"                   \
-                                                                                             " he"                   \
-                                                                                             "re "                   \
-                                                                                             "AND"                   \
-                                                                                             " :"                    \
-                                                                                             "gua"                   \
-                                                                                             "rde"                   \
-                                                                                             "d "                    \
-                                                                                             "= "                    \
-                                                                                             "'" LOGIN_GUARD_LOGIN   \
-                                                                                             "') "
+#define KEYS                                                                             \
+    "WITH client AS (SELECT ext.address_block(:peer) AS block), known AS ("              \
+    " SELECT c.block, EXISTS (SELECT FROM public.account a JOIN public.session s"        \
+    " ON s.account_id = a.id WHERE a.email = :email AND :guarded = '" LOGIN_GUARD_LOGIN  \
+    "' AND s.created_at > now() - interval '" LOGIN_GUARD_KNOWN "' AND s.origin IS NULL" \
+    " AND (s.revoked_at IS NULL OR s.revoke_reason IN ('logout', 'membership'))"         \
+    " AND ext.address_block(s.peer) = c.block) AS here FROM client c), keys AS ("        \
+    " SELECT sha256(convert_to(k.name, 'UTF8')) AS key, k.free, k.stays FROM known,"     \
+    " LATERAL (VALUES (here, 'both ' || block || ' ' || :email, " LOGIN_GUARD_FREE       \
+    ", false), (NOT here, 'account ' || :guarded || ' ' || :email, " LOGIN_GUARD_FREE    \
+    ", false), (NOT here AND :guarded = '" LOGIN_GUARD_LOGIN                             \
+    "', 'address ' || block, " LOGIN_GUARD_ADDRESS                                       \
+    ", true)) k(counts, name, free, stays) WHERE k.counts) "
 
 const struct stmt login_guard_look = {
     "guard_look",
