@@ -319,8 +319,8 @@ const struct route auth_routes[] = {
     {
         .method = M_POST,
         .path = "/api/v1/auth/switch",
-        .summary = "Tokens for another practice of this account; this session stays, and the new "
-                   "one ends with it at the latest",
+        .summary = "Tokens for another practice of this account; this session stays, and both end "
+                   "together",
         .need = PERM_SELF,
         .cost = COST_AUTH,
         .max_body = 4096,
