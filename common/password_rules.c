@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
+/* libzxcvbn with words of its users' language; only both ends of a long password are estimated. */
 #include "common/password_rules.h"
 
 #include <ctype.h>

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#include "common/password_rules.h"
 #include "common/str.h"
 
 #define HASH_OPS    1

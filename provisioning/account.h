@@ -6,9 +6,10 @@
 #include <sodium.h>
 
 #include "common/err.h"
+#include "common/password_rules.h"
 #include "common/sbuf.h"
 
-#define ACCOUNT_PASSWORD_MAX 129 /* 128 bytes and a NUL */
+#define ACCOUNT_PASSWORD_MAX (PASSWORD_RULES_MAX + 1) /* and a NUL */
 #define ACCOUNT_HASH_MAX     crypto_pwhash_STRBYTES
 
 /* A random one of 20 characters (99 bits), easy to read aloud: no 0 o 1 l i. */

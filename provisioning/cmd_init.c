@@ -24,14 +24,7 @@ typedef enum err (*step_fn)(PGconn *c, struct call *call, struct report *report)
 static enum err in_transaction(PGconn *c, struct call *call, struct report *report, step_fn step)
 {
     TRY(pg_do(c, "begin", 0, NULL, &call->why));
-    enum err e = step(c, call, report);
-    if (e == OK) {
-        e = pg_do(c, "commit", 0, NULL, &call->why);
-    }
-    if (e != OK) {
-        db_rollback(c);
-    }
-    return e;
+    return db_finish(c, step(c, call, report), &call->why);
 }
 
 static enum err make_fixed_roles(PGconn *c, struct call *call, struct report *report)

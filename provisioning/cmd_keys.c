@@ -19,14 +19,7 @@ static enum err revoke(struct call *call, struct signing_rotation *out)
 static enum err in_transaction(struct call *call, change_fn change, struct signing_rotation *out)
 {
     TRY(pg_do(call->db, "begin", 0, NULL, &call->why));
-    enum err e = change(call, out);
-    if (e == OK) {
-        e = pg_do(call->db, "commit", 0, NULL, &call->why);
-    }
-    if (e != OK) {
-        db_rollback(call->db);
-    }
-    return e;
+    return db_finish(call->db, change(call, out), &call->why);
 }
 
 static int run(struct call *call, change_fn change)

@@ -106,3 +106,14 @@ void db_rollback(PGconn *c)
     }
     sbuf_fini(&ignored);
 }
+
+enum err db_finish(PGconn *c, enum err e, struct sbuf *why)
+{
+    if (e == OK) {
+        e = pg_do(c, "commit", 0, NULL, why);
+    }
+    if (e != OK) {
+        db_rollback(c);
+    }
+    return e;
+}

@@ -18,6 +18,8 @@ MUST_USE enum err db_open_provision(const struct settings *s, PGconn **out, stru
  * E_BAD_REQUEST when the value is longer. */
 MUST_USE enum err db_value(PGconn *c, const char *sql, const char *param, char out[DB_VALUE_MAX],
                            struct sbuf *why);
+/* Commits what began with "begin" when e is OK, otherwise rolls it back. e, or the commit's own failure with why. */
+MUST_USE enum err db_finish(PGconn *c, enum err e, struct sbuf *why);
 /* Ends an open transaction, if any; its own failure does not matter any more. */
 void db_rollback(PGconn *c);
 

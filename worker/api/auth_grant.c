@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
+/* The session is written first and its right to be there asked after: who takes that right away ends the sessions that are
+ * there, so neither order lets one slip through. */
 #include "worker/api/auth_grant.h"
 
 #include <sodium.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
+/* All arithmetic is in the statements, by the database's clock, so that every auth slot counts alike. */
 #include "worker/api/login_guard.h"
 
 #include <stdlib.h>
