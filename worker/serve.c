@@ -21,12 +21,13 @@
 #include "worker/last_words.h"
 #include "worker/run.h"
 
-#define CHANNELS_MAX   128               /* router processes */
-#define ARENA_MAX      ((size_t)8 << 20) /* of one request */
-#define BODY_KEEP      ((size_t)64 << 10)
-#define IDLE_TICK_MS   5000
-#define REACH_TICK_MS  200 /* while the database was not reached yet */
-#define DRAIN_QUIET_MS 300 /* after DRAIN: so long without a request means that routers know */
+#define CHANNELS_MAX      128               /* router processes */
+#define ARENA_MAX         ((size_t)8 << 20) /* of one request */
+#define BODY_KEEP         ((size_t)64 << 10)
+#define IDLE_TICK_MS      5000
+#define REACH_TICK_MS     200                    /* while the database was not reached yet */
+#define REACH_PATIENCE_US (3 * INT64_C(1000000)) /* then a slot serves without one */
+#define DRAIN_QUIET_MS    300 /* after DRAIN: so long without a request means that routers know */
 
 /* One request from frame to reply. */
 struct job {
@@ -51,6 +52,7 @@ struct serve {
     size_t job_count, job_max;
     struct sbuf hello;
     bool ready; /* the database has let us in */
+    int64_t begun_us;
     bool draining;
     int64_t drain_end_us;
 };
@@ -316,10 +318,12 @@ static bool has_waiting(const struct serve *s)
     return false;
 }
 
-/* Beside a process that serves, a slot without a database would only draw requests away from it. */
+/* Beside others that serve, a slot without a database would only draw requests away from them: it refuses so fast. One that
+ * goes on without, when nobody serves in its place, is better than silence. */
 static bool takes_routers(const struct serve *s)
 {
-    return !s->draining && (s->ready || !s->env->beside);
+    bool patient = s->env->beside || clock_mono_us() < s->begun_us + REACH_PATIENCE_US;
+    return !s->draining && (s->ready || !patient);
 }
 
 static int patience_ms(const struct serve *s)
@@ -401,6 +405,7 @@ static enum err serve_init(struct serve *s)
     for (size_t i = 0; i < CHANNELS_MAX; i++) {
         s->channels[i].fd = -1;
     }
+    s->begun_us = clock_mono_us();
     db_init(&s->db, s->env);
     const struct frame_hello hello = {
         .kind = s->env->kind,
