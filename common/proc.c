@@ -67,6 +67,18 @@ void proc_child_enter(pid_t parent, int signo)
     }
 }
 
+void proc_give_way(void)
+{
+    setpriority(PRIO_PROCESS, 0, 19);
+    int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && setsid() > 0) {
+        (void)!write(fd, "19", 2);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 void proc_harden(void)
 {
     struct rlimit limit = { 0, 0 };

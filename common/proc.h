@@ -27,6 +27,10 @@ int proc_signal_fd(const sigset_t *set);
 /* After fork: default dispositions, empty mask, dies with its parent (PR_SET_PDEATHSIG signo), checks that the parent
  * still lives (exits otherwise). */
 void proc_child_enter(pid_t parent, int signo);
+/* Takes what others leave of the processors: nice 19. Where the kernel shares them out by session (sched(7), autogroup; there
+ * a nice value counts only within one) the process gets a session of its own that is as nice, if it may open
+ * /proc/self/autogroup: a hardened process may not unless it is root's. */
+void proc_give_way(void);
 /* No core dumps, no new privileges, RLIMIT_NOFILE raised to its hard limit. */
 void proc_harden(void);
 

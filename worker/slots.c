@@ -80,6 +80,9 @@ void slots_main(struct slot_env *env, struct worker_secrets *secrets, int listen
     sigset_t set;
     slots_rows[env->kind].wipe(secrets);
     proc_child_enter(parent, SIGTERM);
+    if (env->kind == KIND_AUTH) {
+        proc_give_way(); /* whoever hashes passwords without end slows requests least */
+    }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the whole group; the supervisor decides */
     signal(SIGHUP, SIG_IGN);

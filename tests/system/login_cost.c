@@ -3,6 +3,7 @@
  * the time an answer takes. Counted as the slot's CPU, not by the clock; alone in its stack, so nobody else logs in. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "tests/support/api.h"
 #include "tests/support/db.h"
@@ -47,6 +48,7 @@ Test(login_cost, an_unknown_address_is_hashed_for_too, .timeout = 120)
 {
     pid_t slots[4];
     cr_assert_eq(stack_children(stack_worker(), "auth", slots, ARRAY_LEN(slots)), 1);
+    cr_expect_eq(getpriority(PRIO_PROCESS, (id_t)slots[0]), 19, "hashing does not give way");
     struct api a = api_anonymous();
     cost_of(&a, slots[0], OWNER_A); /* the first login opens the connection */
     long known = cost_of(&a, slots[0], OWNER_A);
