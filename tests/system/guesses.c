@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Many addresses guess at everything that lets somebody in: nothing is hit, the owner still gets in, and what it leaves behind is
+ * bounded. Each kind is a row. SOAK_GUESSES says how many the long form tries. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/api.h"
+#include "tests/support/db.h"
+#include "tests/support/stack.h"
+
+#define GUESSES     1600
+#define GUESSERS    8
+#define PER_ADDRESS 20
+#define OWNER_PLACE "127.0.0.77"
+#define RSS_GROWTH  (64L * 1024) /* KiB, router and slots together */
+
+TestSuite(guesses, .timeout = 3600);
+
+/* Where a secret is tried. like: a good one, of which the last `secret` characters are guessed; empty: a word. */
+struct kind {
+    const char *name, *path, *body; /* body: %s is the guess; NULL: GET with it as access token */
+    const char *like;
+    size_t secret;
+    atomic_uint tried, hit, broken;
+};
+
+static struct kind kinds[] = {
+    { .name = "password",
+      .path = "/api/v1/auth/login",
+      .body = "{\"email\":\"" OWNER_A "\",\"password\":\"%s\"}" },
+    { .name = "refresh token",
+      .path = "/api/v1/auth/refresh",
+      .body = "{\"refresh_token\":\"%s\"}",
+      .secret = 20 },
+    { .name = "access token", .path = "/api/v1/me", .secret = 80 },
+};
+
+struct guesser {
+    pthread_t thread;
+    unsigned seed;
+    int turns;
+};
+
+static void make_guess(const struct kind *k, unsigned *seed, char *out, size_t cap)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    snprintf(out, cap, "%s", k->like && k->like[0] ? k->like : "guess-xxxxxxxx");
+    size_t n = strlen(out), secret = k->secret ? k->secret : 8;
+    for (size_t i = n - secret; i < n; i++) {
+        out[i] = letters[(unsigned)rand_r(seed) % (sizeof letters - 1)];
+    }
+}
+
+static void guess_once(struct api *a, struct kind *k, unsigned *seed)
+{
+    char guess[4200];
+    make_guess(k, seed, guess, sizeof guess);
+    a->token[0] = '\0';
+    if (!k->body) {
+        snprintf(a->token, sizeof a->token, "%s", guess);
+    }
+    const char *body = NULL;
+    if (k->body) {
+        const char *hole = strstr(k->body, "%s");
+        body = api_text("%.*s%s%s", (int)(hole - k->body), k->body, guess, hole + 2);
+    }
+    struct answer *r = api_send(a, body ? "POST" : "GET", k->path, body, NULL);
+    atomic_fetch_add(&k->tried, 1);
+    atomic_fetch_add(&k->hit, r->status >= 200 && r->status < 300);
+    atomic_fetch_add(&k->broken, r->status == 0 || r->status == 500);
+}
+
+static void *guess_on(void *arg)
+{
+    struct guesser *g = arg;
+    for (int turn = 0; turn < g->turns; turn++) {
+        char from[32];
+        struct api a = api_anonymous();
+        snprintf(from, sizeof from, "127.%d.%d.%d", 1 + rand_r(&g->seed) % 200,
+                 rand_r(&g->seed) % 250, 1 + rand_r(&g->seed) % 250);
+        a.from = from;
+        for (int i = 0; i < PER_ADDRESS; i++) {
+            guess_once(&a, &kinds[(size_t)i % ARRAY_LEN(kinds)], &g->seed);
+        }
+        api_close(&a);
+        api_release();
+    }
+    return NULL;
+}
+
+/* Resident memory of all router processes and slots. */
+static long memory_kb(void)
+{
+    pid_t found[32];
+    pid_t parents[] = { stack_router(), stack_worker() };
+    long sum = 0;
+    for (size_t p = 0; p < ARRAY_LEN(parents); p++) {
+        size_t n = stack_children(parents[p], "", found, ARRAY_LEN(found));
+        for (size_t i = 0; i < n; i++) {
+            sum += stack_rss_kb(found[i]);
+        }
+    }
+    return sum;
+}
+
+static int login_from(const char *from)
+{
+    struct api a = api_anonymous();
+    a.from = from;
+    struct answer *r = api_post(&a, "/api/v1/auth/login", "{\"email\":\"%s\",\"password\":\"%s\"}",
+                                OWNER_A, stack_password());
+    api_close(&a);
+    return r->status;
+}
+
+static void guess_all(struct guesser *g, int guesses)
+{
+    for (size_t i = 0; i < GUESSERS; i++) {
+        g[i].seed += (unsigned)i + 1;
+        g[i].turns = guesses / GUESSERS / PER_ADDRESS;
+        cr_assert_eq(pthread_create(&g[i].thread, NULL, guess_on, &g[i]), 0);
+    }
+    for (size_t i = 0; i < GUESSERS; i++) {
+        pthread_join(g[i].thread, NULL);
+    }
+}
+
+static void judge(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct kind *k = &kinds[i];
+        printf("guesses: %u at a %s, %u right\n", k->tried, k->name, k->hit);
+        cr_expect_gt(k->tried, 0);
+        cr_expect_eq(k->hit, 0, "a %s was guessed", k->name);
+        cr_expect_eq(k->broken, 0, "%u without an answer or 500: %s", k->broken, k->name);
+    }
+}
+
+Test(guesses, nothing_is_hit_and_the_owner_gets_in)
+{
+    static struct guesser guessers[GUESSERS];
+    const char *soak = getenv("SOAK_GUESSES");
+    struct api owner = api_login(OWNER_A);
+    kinds[1].like = owner.refresh;
+    kinds[2].like = owner.token;
+    cr_assert_eq(login_from(OWNER_PLACE), 200);
+    int all = soak ? (int)strtol(soak, NULL, 10) : GUESSES;
+    guess_all(guessers, all / 4);
+    long before = memory_kb();
+    guess_all(guessers, all - all / 4);
+    long grown = memory_kb() - before;
+    judge();
+    cr_expect_eq(login_from(OWNER_PLACE), 200, "the owner is locked out");
+    cr_expect_eq(api_get(&owner, "/api/v1/me")->status, 200, "the owner's session ended");
+    cr_expect_leq(grown, RSS_GROWTH, "%ld KiB more", grown);
+    printf("guesses: the owner got in; router and slots grew by %ld KiB\n", grown);
+    api_close(&owner);
+    api_release();
+}
