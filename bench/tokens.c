@@ -38,6 +38,7 @@ static enum err sign_line(const struct token_signer *signer, char *line)
                               .role = "owner",
                               .session = uuid_v7(),
                               .issued_s = time(NULL),
+                              .proved_s = time(NULL),
                               .ttl_s = TTL_SECONDS };
     struct slice rest = { line, strcspn(line, "\n") };
     TRY(uuid_parse(str_cut(&rest, ' '), &c.account));

@@ -20,6 +20,15 @@
       "The session expired; refresh the token")                                                    \
     X(E_BAD_CREDENTIALS, 401, "invalid_credentials", false, "Correo o contraseña incorrectos",     \
       "Wrong e-mail or password")                                                                  \
+    X(E_SECOND_FACTOR, 401, "second_factor_required", false, "Falta el código del segundo factor", \
+      "The second factor's code is missing")                                                       \
+    X(E_BAD_CODE, 401, "invalid_code", false, "Código incorrecto o ya usado",                      \
+      "The code is wrong or was used before")                                                      \
+    X(E_ENROLMENT, 403, "second_factor_enrolment_required", false,                                 \
+      "La práctica exige un segundo factor; configúrelo primero",                                  \
+      "The practice requires a second factor; set it up first")                                    \
+    X(E_STEP_UP, 403, "step_up_required", false, "Confirme quién es: contraseña o código",         \
+      "Prove who you are again: password or code")                                                 \
     X(E_FORBIDDEN, 403, "forbidden", false, "Su rol no permite esta acción",                       \
       "Your role does not allow this")                                                             \
     X(E_TENANT_SUSPENDED, 403, "tenant_suspended", false, "La práctica está suspendida",           \

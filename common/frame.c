@@ -9,7 +9,7 @@
 #define UUID_BYTES    16
 #define REQUEST_FIXED (8 + 8 + 8 + 1 + 1 + 1) /* id, deadline, sent, method, language, flags */
 #define TENANT_FIXED  (UUID_BYTES + 1 + 1 + 2 + 1 + 4)
-#define WHO_FIXED     (4 * UUID_BYTES + 1 + 4)
+#define WHO_FIXED     (4 * UUID_BYTES + 1 + 4 + 8 + 1)
 #define REPLY_FIXED   (8 + 2 + 1 + 2 + 4 + 4 + 1)
 #define HELLO_FIXED   (1 + 2 + 4 + 2 + 2)
 #define ROW_FIXED     (1 + 1 + 1 + 4 + 1)
@@ -214,6 +214,8 @@ static void put_principal(struct writer *w, const struct principal *p)
     put_uuid(w, &p->session);
     put_short(w, p->role);
     put_u32(w, p->epoch);
+    put_u64(w, p->proved_s);
+    put_u8(w, p->enrol);
 }
 
 static bool tenant_size(const struct tenant *t, size_t *n)
@@ -493,6 +495,8 @@ static void get_principal(struct reader *r, struct principal *p)
     get_uuid(r, &p->session);
     (void)get_short(r, p->role, sizeof(p->role));
     p->epoch = get_u32(r);
+    p->proved_s = get_u64(r);
+    p->enrol = get_below(r, 2) != 0;
 }
 
 enum err frame_get_request(struct slice frame, struct frame_request *out)

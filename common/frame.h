@@ -37,7 +37,9 @@ struct principal {
     struct uuid member; /* staff row in the tenant */
     struct uuid session;
     char role[ROLE_CODE_MAX];
-    uint32_t epoch; /* permission epoch */
+    uint32_t epoch;    /* permission epoch */
+    uint64_t proved_s; /* seconds since 1970: when the session last proved who it is */
+    bool enrol;        /* may do nothing but set up a second factor */
 };
 
 struct frame_hello {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Keys, derived passwords, sealed values: libsodium behind five calls. Keys are wiped after use. */
+/* Keys, derived passwords, sealed values: libsodium behind six calls. Keys are wiped after use. */
 #include "common/secret.h"
 
 #include <sodium.h>
@@ -22,15 +22,22 @@ void secret_key_make(char out[SECRET_KEY_TEXT])
     sodium_memzero(key, sizeof(key));
 }
 
+enum err secret_mac(const char *key_hex, struct slice data, uint8_t out[32])
+{
+    uint8_t key[SECRET_KEY_BYTES];
+    _Static_assert(crypto_auth_hmacsha256_BYTES == 32, "the code's size");
+    TRY(str_unhex(slice_of(key_hex), key, sizeof(key)));
+    crypto_auth_hmacsha256(out, (const unsigned char *)data.p, data.n, key);
+    sodium_memzero(key, sizeof(key));
+    return OK;
+}
+
 enum err secret_login_password(const char *key_hex, const char *login,
                                char out[SECRET_PASSWORD_MAX])
 {
-    uint8_t key[SECRET_KEY_BYTES];
     uint8_t mac[crypto_auth_hmacsha256_BYTES];
-    TRY(str_unhex(slice_of(key_hex), key, sizeof(key)));
-    crypto_auth_hmacsha256(mac, (const unsigned char *)login, strlen(login), key);
+    TRY(secret_mac(key_hex, slice_of(login), mac));
     str_hex(mac, sizeof(mac), out);
-    sodium_memzero(key, sizeof(key));
     sodium_memzero(mac, sizeof(mac));
     return OK;
 }

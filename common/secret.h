@@ -22,6 +22,8 @@ MUST_USE enum err secret_login_password(const char *key_hex, const char *login,
  * open: E_BAD_REQUEST when the text was not sealed with this key. out is appended to. */
 MUST_USE enum err secret_seal(const char *key_hex, struct slice plain, struct sbuf *out);
 MUST_USE enum err secret_open(const char *key_hex, struct slice sealed, struct sbuf *out);
+/* HMAC-SHA-256 of what is easily guessed, so that only the key's holder can check a guess. */
+MUST_USE enum err secret_mac(const char *key_hex, struct slice data, uint8_t out[32]);
 /* SHA-256. */
 void secret_digest(struct slice data, uint8_t out[32]);
 

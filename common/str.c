@@ -199,6 +199,24 @@ enum err str_base64url_decode(struct slice s, void *out, size_t cap, size_t *len
     return OK;
 }
 
+void str_base32(const void *data, size_t n, char *out)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    const uint8_t *p = data;
+    uint32_t bits = 0;
+    unsigned held = 0; /* bits not yet written, fewer than 5 after each byte */
+    for (size_t i = 0; i < n; i++) {
+        bits = bits << 8 | p[i];
+        for (held += 8; held >= 5; held -= 5) {
+            *out++ = alphabet[bits >> (held - 5) & 31];
+        }
+    }
+    if (held > 0) {
+        *out++ = alphabet[bits << (5 - held) & 31];
+    }
+    *out = '\0';
+}
+
 void str_hex(const void *data, size_t n, char *out)
 {
     static const char digits[] = "0123456789abcdef";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Pure text functions over slices: numbers, case, UTF-8, base64url, hex. Allocates nothing. */
+/* Pure text functions over slices: numbers, case, UTF-8, base64url, base32, hex. Allocates nothing. */
 #ifndef GREMIO_STR_H
 #define GREMIO_STR_H
 
@@ -27,6 +27,9 @@ size_t str_utf8_len(struct slice s);
 size_t str_base64url(const void *data, size_t n, char *out);
 /* Strict: alphabet only, no padding, canonical last character. Writes at most cap bytes, *len on OK. */
 MUST_USE enum err str_base64url_decode(struct slice s, void *out, size_t cap, size_t *len);
+/* RFC 4648 6, no padding. out must hold STR_BASE32_SIZE(n) bytes; writes a NUL. */
+#define STR_BASE32_SIZE(n) (((n)*8 + 4) / 5 + 1)
+void str_base32(const void *data, size_t n, char *out);
 /* out holds 2n + 1 bytes. */
 void str_hex(const void *data, size_t n, char *out);
 /* All of s as 2*n lower- or upper-case hex digits. */

@@ -146,6 +146,17 @@ static enum err claim_role(struct json_object *o, struct principal *p)
     return OK;
 }
 
+/* How the session proved itself. auth_time is required, so that no step is taken for a proof that is not there. */
+static enum err claim_proof(struct json_object *o, struct principal *p)
+{
+    int64_t proved_s;
+    struct json_object *enrol;
+    TRY(claim_seconds(o, "auth_time", &proved_s));
+    p->proved_s = (uint64_t)proved_s;
+    p->enrol = json_object_object_get_ex(o, "enrol", &enrol);
+    return !p->enrol || json_object_is_type(enrol, json_type_boolean) ? OK : E_UNAUTHENTICATED;
+}
+
 static enum err check_time(struct json_object *o, int64_t now_s, struct token_claims *out)
 {
     int64_t nbf;
@@ -173,6 +184,7 @@ static enum err check_claims(const struct token_rules *rules, struct json_object
     TRY(claim_uuid(o, "member", &p->member));
     TRY(claim_uuid(o, "session", &p->session));
     TRY(claim_role(o, p));
+    TRY(claim_proof(o, p));
     p->present = true;
     return check_time(o, now_s, out);
 }

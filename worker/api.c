@@ -3,7 +3,19 @@
 #include "worker/route.h"
 
 const struct route *const route_tables[] = {
-    auth_routes,   keys_routes,        session_routes, account_routes,
-    me_routes,     business_routes,    staff_routes,   service_routes,
-    client_routes, appointment_routes, openapi_routes, NULL,
+    auth_routes,
+    keys_routes,
+    session_routes,
+    account_routes,
+    second_factor_routes,
+    step_up_routes,
+    business_factor_routes,
+    me_routes,
+    business_routes,
+    staff_routes,
+    service_routes,
+    client_routes,
+    appointment_routes,
+    openapi_routes,
+    NULL,
 };

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "common/clock.h"
 #include "common/str.h"
 #include "worker/perms.h"
 #include "worker/slot_env.h"
@@ -63,7 +64,21 @@ static enum err check_access(const struct call *c)
         }
         TRY(check_state(c));
     }
+    if (req->principal.enrol && !c->route->enrolment) {
+        return E_ENROLMENT;
+    }
     return perms_allow(req->principal.role, c->route->need) ? OK : E_FORBIDDEN;
+}
+
+/* What is dangerous wants a recent proof: a session left open, or its stolen token, is not enough. */
+static enum err check_proof(const struct call *c)
+{
+    if (!c->route->step_up) {
+        return OK;
+    }
+    int64_t within_s = c->env->settings->step_up_within / 1000;
+    int64_t age_s = clock_wall_s() - (int64_t)c->req->principal.proved_s;
+    return age_s <= within_s ? OK : E_STEP_UP;
 }
 
 enum err gate_if_match(struct slice field, int64_t *version)
@@ -166,6 +181,7 @@ static enum err run_checks(struct call *c, int64_t now_us)
         return E_DEADLINE;
     }
     TRY(check_access(c));
+    TRY(check_proof(c));
     if (c->req->body.n > c->env->routes->map.rows[match.row].max_body) {
         return E_BODY_TOO_LARGE;
     }

@@ -100,6 +100,21 @@ static const struct route_plan *schema_owner(const struct routes *all, const str
     return NULL;
 }
 
+/* Two answers of one path: the second one's name says its method. */
+static void schema_name(const struct routes *all, const struct route *r, char out[OPENAPI_NAME_MAX])
+{
+    const struct route *owner = schema_owner(all, r)->row;
+    openapi_schema_words(owner->path, out);
+    for (size_t i = 0; all->plans[i].row != owner; i++) {
+        const struct route *other = all->plans[i].row;
+        size_t n = strlen(out);
+        if (other->columns && strcmp(other->path, owner->path) == 0) {
+            snprintf(out + n, OPENAPI_NAME_MAX - n, "_%s", method_name(owner->method));
+            return;
+        }
+    }
+}
+
 static void write_answer_schema(struct sbuf *b, const struct routes *all, const struct route *r)
 {
     char name[OPENAPI_NAME_MAX];
@@ -107,7 +122,7 @@ static void write_answer_schema(struct sbuf *b, const struct routes *all, const 
         sbuf_text(b, "{\"type\":\"object\"}");
         return;
     }
-    openapi_schema_words(schema_owner(all, r)->row->path, name);
+    schema_name(all, r, name);
     if (r->shape == SHAPE_PAGE) {
         sbuf_fmt(b,
                  "{\"type\":\"object\",\"required\":[\"data\",\"next_cursor\"],\"properties\":{"
@@ -186,7 +201,9 @@ static void write_roles(struct sbuf *b, const struct route *r)
             first = false;
         }
     }
-    sbuf_text(b, ".\"");
+    sbuf_text(b, r->step_up ? ". Dangerous: 403 step_up_required unless password or code was given"
+                              " lately (POST /api/v1/auth/step-up).\""
+                            : ".\"");
 }
 
 static void write_operation(struct sbuf *b, const struct routes *all, const struct route_plan *plan)
@@ -251,7 +268,7 @@ static void write_schemas(struct sbuf *b, const struct routes *all)
         const struct route *r = all->plans[i].row;
         if (r->columns && schema_owner(all, r) == &all->plans[i]) {
             sbuf_char(b, ',');
-            openapi_schema_words(r->path, name);
+            schema_name(all, r, name);
             openapi_schema_key(b, name);
             openapi_schema_columns(b, r->columns);
         }

@@ -109,6 +109,8 @@ struct route {
     const char *summary; /* one line, English, for OpenAPI */
     bool open;           /* no token: need must be PERM_NONE */
     enum perm need;
+    bool step_up;   /* dangerous: the session must have proved itself within step_up_within */
+    bool enrolment; /* also for who still has to set up a second factor before anything else */
     enum cost cost;
     uint32_t max_body; /* bytes; 0: 64 KiB for methods with body rows, none otherwise */
     const struct param *params;
@@ -151,7 +153,8 @@ struct route {
 extern const struct route *const route_tables[];
 
 extern const struct route auth_routes[], keys_routes[], session_routes[], account_routes[],
-    me_routes[], business_routes[], staff_routes[], service_routes[], client_routes[],
-    appointment_routes[], openapi_routes[];
+    second_factor_routes[], step_up_routes[], business_factor_routes[], me_routes[],
+    business_routes[], staff_routes[], service_routes[], client_routes[], appointment_routes[],
+    openapi_routes[];
 
 #endif

@@ -83,6 +83,9 @@ static const char *work_fault(const struct route *r)
     if (r->sorts && (r->shape != SHAPE_PAGE || !r->sql)) {
         return "has sorts but is no list made by .sql";
     }
+    if (r->open && (r->step_up || r->enrolment)) {
+        return "is open: nobody has proved anything there";
+    }
     if (r->if_match && r->any_version) {
         return "asks for If-Match and says that it does not";
     }

@@ -63,6 +63,8 @@ const struct conf_row settings_rows[] = {
     NUMBER(session_limit, CONF_TIME, MINUTE, 8760 * HOUR, "2160h", "session in all"),
     NUMBER(refresh_grace, CONF_TIME, 0, 5 * MINUTE, "10s",
            "time in which the refresh token before is still taken"),
+    NUMBER(step_up_within, CONF_TIME, SECOND, 24 * HOUR, "10m",
+           "how long after a password or code dangerous actions are open to a session"),
     NUMBER(password_memory, CONF_SIZE, 8 * MB, 1024 * MB, "46m", "memory of argon2id"),
     NUMBER(password_ops, CONF_INT, 1, 16, "1", "passes of argon2id"),
     TEXT(sandbox, "on", SANDBOX_DOC),

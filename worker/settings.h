@@ -33,6 +33,7 @@ struct worker_settings {
     int64_t session_idle;    /* ms */
     int64_t session_limit;   /* ms */
     int64_t refresh_grace;   /* ms */
+    int64_t step_up_within;  /* ms */
     int64_t password_memory; /* bytes of argon2id */
     int64_t password_ops;
     char sandbox[CONF_TEXT_MAX]; /* off, on, strict */

@@ -117,6 +117,10 @@ static void write_claims(struct sbuf *b, const struct token_claims *c)
     add_uuid(b, "session", &c->session);
     add_text(b, "role", c->role);
     add_int(b, "epoch", c->epoch);
+    add_int(b, "auth_time", c->proved_s);
+    if (c->enrol) {
+        sbuf_text(b, ",\"enrol\":true");
+    }
     sbuf_char(b, '}');
 }
 

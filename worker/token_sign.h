@@ -20,6 +20,9 @@ struct token_claims {
     int64_t epoch;    /* of the membership */
     int64_t issued_s; /* seconds since 1970: iat and nbf */
     int64_t ttl_s;    /* exp is so much later */
+    int64_t
+        proved_s; /* auth_time: when the session last proved who it is (OpenID Connect Core 2, RFC 9470) */
+    bool enrol; /* good for nothing but setting up a second factor */
 };
 
 /* Reads a P-256 private key (PEM, PKCS#8 or SEC 1). On OK *out is the caller's, to be closed; pem may be

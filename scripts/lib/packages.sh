@@ -16,6 +16,7 @@ libjson-c-dev lib json-c
 libssl-dev lib openssl
 libsodium-dev lib libsodium
 libseccomp-dev lib libseccomp
+libqrencode-dev lib libqrencode
 libzxcvbn-dev file /usr/include/zxcvbn.h
 curl cmd curl
 ca-certificates file /etc/ssl/certs/ca-certificates.crt'

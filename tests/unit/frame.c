@@ -34,7 +34,9 @@ static void init(void)
                        .member = { { 6 } },
                        .session = { { 7 } },
                        .role = "owner",
-                       .epoch = 9 },
+                       .epoch = 9,
+                       .proved_s = UINT64_MAX,
+                       .enrol = true },
         .request_id = SLICE("req"),
         .path = SLICE("/api/v1/clients"),
         .query = SLICE("q=a%20b"),
@@ -109,6 +111,8 @@ Test(frame, request_round_trip)
     cr_expect(uuid_eq(&got.principal.session, &request.principal.session));
     cr_expect_str_eq(got.principal.role, "owner");
     cr_expect_eq(got.principal.epoch, 9);
+    cr_expect_eq(got.principal.proved_s, UINT64_MAX);
+    cr_expect(got.principal.enrol);
     cr_expect(slice_eq(got.request_id, request.request_id));
     cr_expect(slice_eq(got.path, request.path));
     cr_expect(slice_eq(got.query, request.query));
@@ -324,7 +328,8 @@ Test(frame, request_values_out_of_range)
     expect_refused_with(27 + 36, 0x7f); /* pool 0x7fe7 */
     expect_refused_with(27 + 38, TENANT_STATE_COUNT);
     expect_refused_with(27 + 43 + 64, 33); /* length of the role */
-    expect_refused_with(27 + 43 + 74, 1);  /* length of request_id: 16 MiB */
+    expect_refused_with(27 + 43 + 82, 2);  /* enrol */
+    expect_refused_with(27 + 43 + 83, 1);  /* length of request_id: 16 MiB */
 }
 
 Test(frame, reply_values_out_of_range)

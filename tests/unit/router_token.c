@@ -23,7 +23,7 @@
 #define HEADER  "{\"alg\":\"ES256\",\"kid\":\"k1\",\"typ\":\"JWT\"}"
 #define TAIL                                                                     \
     "\"tenant\":\"" TENANT "\",\"member\":\"" MEMBER "\",\"session\":\"" SESSION \
-    "\",\"role\":\"owner\",\"epoch\":3}"
+    "\",\"role\":\"owner\",\"epoch\":3,\"auth_time\":1799999990}"
 #define TIMES   "\"exp\":1800000600,\"nbf\":1800000000,\"iat\":1800000000,"
 #define START   "{\"iss\":\"gremio\",\"aud\":\"gremio-api\",\"sub\":\"" SUB "\","
 #define USE     "\"jti\":\"j1\",\"token_use\":\"access\","
@@ -129,6 +129,8 @@ Test(router_token, a_good_one_is_read)
     cr_assert(claims.principal.present);
     cr_assert_str_eq(claims.principal.role, "owner");
     cr_assert_eq(claims.principal.epoch, 3);
+    cr_assert_eq(claims.principal.proved_s, 1799999990u);
+    cr_assert_not(claims.principal.enrol);
     uuid_format(&claims.principal.session, text);
     cr_assert_str_eq(text, SESSION);
     uuid_format(&claims.principal.tenant, text);
@@ -204,9 +206,9 @@ static void edit(const char *name, const char *value, char out[4096])
 
 Test(router_token, every_claim_is_required)
 {
-    static const char *const names[] = { "iss",       "aud",  "sub",    "exp",    "nbf",
-                                         "iat",       "jti",  "tenant", "member", "session",
-                                         "token_use", "role", "epoch" };
+    static const char *const names[] = { "iss",       "aud",  "sub",    "exp",      "nbf",
+                                         "iat",       "jti",  "tenant", "member",   "session",
+                                         "token_use", "role", "epoch",  "auth_time" };
     char payload[4096];
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         edit(names[i], NULL, payload);
@@ -215,6 +217,21 @@ Test(router_token, every_claim_is_required)
                      names[i]);
         edit(names[i], "null", payload);
         cr_assert_eq(verify_made(HEADER, payload), E_UNAUTHENTICATED, "accepted null %s", names[i]);
+    }
+}
+
+/* Absent it is false; present it limits, whatever it says. */
+Test(router_token, enrol_is_read)
+{
+    static const char *const values[] = { "1799999990,\"enrol\":true",
+                                          "1799999990,\"enrol\":false" };
+    char payload[4096], token[8192];
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        struct token_claims claims;
+        edit("auth_time", values[i], payload);
+        make(SLICE(HEADER), slice_of(payload), key, token);
+        cr_assert_eq(token_verify(&rules, slice_of(token), NOW, &claims), OK);
+        cr_expect(claims.principal.enrol);
     }
 }
 
@@ -260,6 +277,11 @@ Test(router_token, claims_refused)
         { "role", "[\"owner\"]" },
         { "role", "\"a-role-whose-code-is-longer-than-32-bytes\"" },
         { "role", "\"own\\u0000er\"" },
+        { "auth_time", "\"1799999990\"" },
+        { "auth_time", "-1" },
+        { "auth_time", "1799999990.5" },
+        { "auth_time", "1799999990,\"enrol\":\"true\"" },
+        { "auth_time", "1799999990,\"enrol\":null" },
         { "epoch", "\"3\"" },
         { "epoch", "-1" },
         { "epoch", "4294967296" },
@@ -484,7 +506,8 @@ static void make_now(unsigned session, char token[8192])
              START
              "\"exp\":%lld,\"nbf\":%lld,\"iat\":%lld," USE "\"tenant\":\"" TENANT
              "\",\"member\":\"" MEMBER
-             "\",\"session\":\"01890000-0000-7000-8000-%012u\",\"role\":\"owner\",\"epoch\":0}",
+             "\",\"session\":\"01890000-0000-7000-8000-%012u\",\"role\":\"owner\",\"epoch\":0,"
+             "\"auth_time\":0}",
              now + 600, now, now, session);
     make(SLICE(HEADER), slice_of(payload), key, token);
 }

@@ -38,6 +38,8 @@ static const struct token_claims claims = {
     .audience = "gremio-api",
     .role = "owner",
     .epoch = 7,
+    .proved_s = 1789999990,
+    .enrol = true,
     .issued_s = 1790000000,
     .ttl_s = 600,
     .account = { { 1 } },
@@ -100,6 +102,8 @@ Test(token_sign, libjwt_verifies_what_we_sign)
         cr_assert_eq(jwt_get_grant_int(jwt, "nbf"), 1790000000);
         cr_assert_eq(jwt_get_grant_int(jwt, "exp"), 1790000600);
         cr_assert_eq(jwt_get_grant_int(jwt, "epoch"), 7);
+        cr_assert_eq(jwt_get_grant_int(jwt, "auth_time"), 1789999990);
+        cr_assert_eq(jwt_get_grant_bool(jwt, "enrol"), 1);
         jwt_free(jwt);
         sbuf_fini(&token);
     }

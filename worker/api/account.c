@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What an account says of itself. Runs in auth slots as gremio_auth. */
 #include "common/password_rules.h"
-#include "worker/api/login_guard.h"
+#include "worker/api/proof.h"
 #include "worker/auth_keys.h"
 
 static const struct param password_params[] = {
@@ -19,17 +19,9 @@ static const struct param password_params[] = {
 };
 
 static const struct param password_vars[] = {
-    { .name = "email", .type = T_TEXT },
-    { .name = "peer", .type = T_TEXT },
-    { .name = "guarded", .type = T_TEXT },
+    PROOF_VARS,
     { .name = "hash", .type = T_TEXT },
     { 0 },
-};
-
-/* Whoever opens a session holds the account: it is seen when others end, or finds the new password. */
-static const struct stmt password_find = {
-    "find",
-    "SELECT a.email, a.password_hash FROM public.account a WHERE a.id = :me_account FOR UPDATE",
 };
 
 static const struct stmt password_set = {
@@ -45,25 +37,11 @@ static const struct stmt password_end_others = {
 };
 
 static const struct stmt *const password_stmts[] = {
-    &password_find, &password_set, &password_end_others, LOGIN_GUARD_STMTS, NULL,
+    PROOF_STMTS,
+    &password_set,
+    &password_end_others,
+    NULL,
 };
-
-/* Whoever found a session open may not try passwords without end. */
-static enum err prove(struct call *c, const struct password_policy *policy, const char *hash)
-{
-    bool failed;
-    TRY(login_guard_check(c, LOGIN_GUARD_CHANGE, &failed));
-    enum err e = password_check(policy, hash, slice_of(call_get(c, "password")->text));
-    if (e == OK) {
-        return login_guard_pass(c, failed);
-    }
-    if (e == E_BAD_CREDENTIALS) {
-        TRY(login_guard_fail(c));
-        return call_refuse_field(c, "/password", "wrong_password", "La contraseña actual no es esa",
-                                 "That is not the present password");
-    }
-    return e;
-}
 
 static enum err judge_new(struct call *c)
 {
@@ -82,14 +60,8 @@ static enum err change_password(struct call *c)
 {
     const struct password_policy *policy;
     char fresh[PASSWORD_HASH_MAX];
-    PGresult *rows;
     TRY(auth_keys_password(c->env, &policy));
-    TRY(call_query(c, &password_find, &rows));
-    if (PQntuples(rows) == 0) {
-        return call_refuse(c, E_UNAUTHENTICATED, NULL, NULL);
-    }
-    call_set(c, "email", call_cell(rows, 0, "email"));
-    TRY(prove(c, policy, call_cell(rows, 0, "password_hash")));
+    TRY(proof_check(c, PROOF_PASSWORD));
     TRY(judge_new(c));
     TRY(password_hash(policy, slice_of(call_get(c, "new_password")->text), fresh));
     call_set(c, "hash", fresh);

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/str.h"
 #include "worker/api/auth_grant.h"
+#include "worker/api/factor.h"
 #include "worker/api/login_guard.h"
 #include "worker/api/sessions.h"
 
@@ -13,6 +14,7 @@
 static const struct param auth_login_params[] = {
     { .name = "email", .in = IN_BODY, .type = T_EMAIL, .required = true },
     { .name = "password", .in = IN_BODY, .type = T_PASSWORD, .required = true },
+    { FACTOR_CODE_PARAM },
     { .name = "tenant",
       .in = IN_BODY,
       .type = T_TEXT,
@@ -24,6 +26,7 @@ static const struct param auth_login_params[] = {
 
 static const struct param auth_login_vars[] = {
     AUTH_GRANT_VARS,
+    FACTOR_VARS,
     { .name = "proved", .type = T_TEXT },
     { .name = "guarded", .type = T_TEXT },
     { 0 },
@@ -78,7 +81,8 @@ static const struct stmt auth_session = {
     "SELECT s.account_id, s.tenant_id, s.refresh_key, s.refresh_counter,"
     " s.revoked_at IS NULL AND now() < s.idle_deadline AND now() < s.hard_deadline AS live,"
     " now() - s.refreshed_at <= :grace_ms * interval '1 millisecond' AS in_grace,"
-    " m.staff_id, m.role, m.epoch, t.state, " AUTH_GRANT_KID " FROM public.session s"
+    " m.staff_id, m.role, m.epoch, t.state, " AUTH_GRANT_PROOF ", " AUTH_GRANT_KID
+    " FROM public.session s"
     " JOIN public.tenant t ON t.id = s.tenant_id"
     " LEFT JOIN public.membership m ON m.account_id = s.account_id AND m.tenant_id = s.tenant_id"
     " AND m.revoked_at IS NULL"
@@ -90,6 +94,12 @@ static const struct stmt auth_rotate = {
     "UPDATE public.session SET refresh_counter = refresh_counter + 1, refreshed_at = now(),"
     " idle_deadline = least(now() + :idle_ms * interval '1 millisecond', hard_deadline)"
     " WHERE id = :session",
+};
+
+/* As auth_hold, for who has only the password yet. */
+static const struct stmt auth_hold_found = {
+    "hold_found",
+    "SELECT a.id FROM public.account a WHERE a.id = :account FOR KEY SHARE",
 };
 
 /* Whoever ends the account's sessions or changes its password waits for the switch, or the switch for them. */
@@ -113,7 +123,8 @@ static const struct stmt auth_destination = {
 };
 
 static const struct stmt *const auth_login_stmts[] = {
-    &auth_account, &auth_rehash, LOGIN_GUARD_STMTS, AUTH_GRANT_STMTS, NULL,
+    &auth_account, &auth_rehash, &auth_hold_found, LOGIN_GUARD_STMTS, AUTH_GRANT_STMTS,
+    FACTOR_STMTS,  NULL,
 };
 static const struct stmt *const auth_refresh_stmts[] = {
     &auth_session, &auth_rotate, &session_end_login, &auth_grant_secret_stmt, NULL,
@@ -161,6 +172,26 @@ static enum err check_password(struct call *c, const PGresult *rows, bool *faile
     return e == OK ? OK : call_refuse(c, e == E_NOMEM ? E_OVERLOADED : e, NULL, NULL);
 }
 
+/* Only who knows the password learns that there is a second factor. */
+static enum err check_factor(struct call *c, struct grant *g)
+{
+    PGresult *rows;
+    TRY(call_query(c, &auth_hold_found, &rows));
+    TRY(factor_find(c, &rows));
+    if (PQntuples(rows) == 0) {
+        return OK;
+    }
+    if (!call_get(c, "code")->text) {
+        return call_refuse(c, E_SECOND_FACTOR, NULL, NULL);
+    }
+    TRY(factor_use(c, rows, &g->factor));
+    if (!g->factor) {
+        TRY(login_guard_fail(c));
+        return call_refuse(c, E_BAD_CODE, NULL, NULL);
+    }
+    return OK;
+}
+
 /* 409 with the practices to choose from. */
 static enum err refuse_choice(struct call *c, const PGresult *rows)
 {
@@ -198,6 +229,7 @@ static enum err auth_login(struct call *c)
     bool failed;
     TRY(call_query(c, &auth_account, &rows));
     TRY(check_password(c, rows, &failed));
+    TRY(check_factor(c, &grant));
     TRY(choose_practice(c, rows));
     TRY(auth_grant_take(rows, &grant));
     TRY(auth_grant_open(c, &grant));
@@ -280,6 +312,7 @@ static enum err auth_refresh(struct call *c)
     TRY(auth_grant_practice(c, call_cell(rows, 0, "state")));
     TRY(rotate(c, rows, claim.counter, &grant.counter));
     TRY(auth_grant_take(rows, &grant));
+    TRY(auth_grant_proof(rows, &grant));
     grant.session = claim.session;
     grant.kid = call_cell(rows, 0, "kid");
     return auth_grant_answer(c, &grant);
@@ -289,7 +322,7 @@ const struct route auth_routes[] = {
     {
         .method = M_POST,
         .path = "/api/v1/auth/login",
-        .summary = "Log in with e-mail and password",
+        .summary = "Log in with e-mail and password, and a code where there is a second factor",
         .open = true,
         .cost = COST_AUTH,
         .max_body = 4096,

@@ -19,17 +19,16 @@ const struct column auth_grant_columns[] = {
     { 0 },
 };
 
-/* The end of the session that asks; least() leaves NULL out. */
-#define ASKING "(SELECT o.hard_deadline FROM public.session o WHERE o.id = :me_session)"
-
+/* A session that asks (o) gives its end and its proof; least() leaves NULL out. */
 const struct stmt auth_grant_open_stmt = {
     "open",
     "INSERT INTO public.session(id, account_id, tenant_id, refresh_key, idle_deadline,"
-    " hard_deadline, user_agent, peer, origin)"
-    " VALUES (:session, :account, :practice, :key::bytea,"
-    " least(now() + least(:idle_ms, :limit_ms) * interval '1 millisecond', " ASKING "),"
-    " least(now() + :limit_ms * interval '1 millisecond', " ASKING "), :user_agent, :peer,"
-    " (SELECT coalesce(o.origin, o.id) FROM public.session o WHERE o.id = :me_session))"
+    " hard_deadline, user_agent, peer, origin, proved_at, second_factor)"
+    " SELECT :session, :account, :practice, :key::bytea,"
+    " least(now() + least(:idle_ms, :limit_ms) * interval '1 millisecond', o.hard_deadline),"
+    " least(now() + :limit_ms * interval '1 millisecond', o.hard_deadline), :user_agent, :peer,"
+    " coalesce(o.origin, o.id), coalesce(o.proved_at, now()), coalesce(o.second_factor, :coded)"
+    " FROM (SELECT) asked LEFT JOIN public.session o ON o.id = :me_session"
     " RETURNING " AUTH_GRANT_KID,
 };
 
@@ -38,8 +37,9 @@ const struct stmt auth_grant_open_stmt = {
 const struct stmt auth_grant_standing_stmt = {
     "standing",
     "SELECT m.account_id, m.tenant_id, m.staff_id, m.role, m.epoch,"
-    " :hash::text IS NULL OR a.password_hash = :hash AS proved FROM public.membership m"
-    " JOIN public.account a ON a.id = m.account_id"
+    " :hash::text IS NULL OR a.password_hash = :hash AS proved, " AUTH_GRANT_PROOF
+    " FROM public.membership m JOIN public.account a ON a.id = m.account_id"
+    " JOIN public.tenant t ON t.id = m.tenant_id JOIN public.session s ON s.id = :session"
     " WHERE m.account_id = :account AND m.tenant_id = :practice AND m.revoked_at IS NULL",
 };
 
@@ -77,7 +77,8 @@ static enum err get_signer(struct call *c, const char *kid, const struct token_s
     return auth_keys_load(c->env, kid, (struct slice){ (const char *)sealed, n }, out);
 }
 
-enum err auth_grant_answer(struct call *c, const struct grant *g)
+/* Appends the access token. */
+static enum err write_access(struct call *c, const struct grant *g, struct sbuf *out)
 {
     const struct worker_settings *s = c->env->settings;
     const struct token_signer *signer;
@@ -93,22 +94,41 @@ enum err auth_grant_answer(struct call *c, const struct grant *g)
         .epoch = strtoll(g->epoch, NULL, 10),
         .issued_s = clock_wall_s(),
         .ttl_s = s->access_ttl / MS,
+        .proved_s = g->proved_s,
+        .enrol = g->enrol,
     };
-    char refresh[REFRESH_TEXT_MAX];
-    auth_keys_refresh(&g->session, g->counter, g->key, refresh);
+    return token_sign_make(signer, &claims, out);
+}
+
+/* rest: members before those that every answer has. */
+static enum err answer_tokens(struct call *c, const struct grant *g, const char *rest)
+{
     struct sbuf body;
     sbuf_init(&body);
     sbuf_text(&body, "{\"access_token\":\"");
-    enum err e = token_sign_make(signer, &claims, &body);
+    enum err e = write_access(c, g, &body);
     if (e == OK) {
-        sbuf_fmt(&body,
-                 "\",\"refresh_token\":\"%s\",\"token_type\":\"Bearer\",\"expires_in\":%lld}",
-                 refresh, (long long)claims.ttl_s);
+        sbuf_fmt(&body, "\",%s\"token_type\":\"Bearer\",\"expires_in\":%lld}", rest,
+                 (long long)(c->env->settings->access_ttl / MS));
         c->reply.no_store = true;
         e = sbuf_failed(&body) ? E_NOMEM : call_answer_raw(c, CONTENT_JSON, sbuf_slice(&body));
     }
     sbuf_fini(&body);
     return e;
+}
+
+enum err auth_grant_answer_access(struct call *c, const struct grant *g)
+{
+    return answer_tokens(c, g, "");
+}
+
+enum err auth_grant_answer(struct call *c, const struct grant *g)
+{
+    char refresh[REFRESH_TEXT_MAX];
+    auth_keys_refresh(&g->session, g->counter, g->key, refresh);
+    char member[REFRESH_TEXT_MAX + 24];
+    snprintf(member, sizeof(member), "\"refresh_token\":\"%s\",", refresh);
+    return answer_tokens(c, g, member);
 }
 
 enum err auth_grant_practice(struct call *c, const char *state_name)
@@ -142,6 +162,18 @@ enum err auth_grant_take(const PGresult *rows, struct grant *out)
     return OK;
 }
 
+enum err auth_grant_proof(const PGresult *rows, struct grant *out)
+{
+    const char *proved = call_cell(rows, 0, "proved_s"), *factor = call_cell(rows, 0, "factor"),
+               *required = call_cell(rows, 0, "required");
+    if (!proved || !factor || !required) {
+        return E_INTERNAL;
+    }
+    out->proved_s = strtoll(proved, NULL, 10);
+    out->enrol = required[0] == 't' && factor[0] != 't';
+    return OK;
+}
+
 /* What the client calls itself, as far as it is text: at most AGENT_MAX bytes. */
 static void set_user_agent(struct call *c)
 {
@@ -168,6 +200,7 @@ static enum err insert_session(struct call *c, struct grant *g)
     call_set(c, "account", account);
     call_set(c, "practice", tenant);
     call_set(c, "key", key);
+    call_set(c, "coded", g->factor ? "true" : "false");
     call_set_int(c, "idle_ms", s->session_idle);
     call_set_int(c, "limit_ms", s->session_limit);
     call_set(c, "peer", arena_text(c->arena, c->req->peer));
@@ -196,5 +229,11 @@ enum err auth_grant_open(struct call *c, struct grant *g)
     if (!proved || proved[0] != 't') {
         return call_retry(c); /* changed, or hashed anew by another login */
     }
+    /* Confirmed while the password was looked at: the session that asks was there before, or it waits. */
+    bool vouched = g->factor || c->req->principal.present;
+    if (call_cell(rows, 0, "factor")[0] == 't' && !vouched) {
+        return call_refuse(c, E_SECOND_FACTOR, NULL, NULL);
+    }
+    TRY(auth_grant_proof(rows, g));
     return auth_grant_take(rows, g);
 }

@@ -10,6 +10,7 @@ static const struct column session_columns[] = {
     { "tenant.name", T_TEXT, NULL },
     { "user_agent", T_TEXT, "What the client called itself at login" },
     { "peer", T_TEXT, "Address it logged in from" },
+    { "second_factor", T_BOOL, "Whether a code of the second factor was given" },
     { "created_at", T_INSTANT, NULL },
     { "refreshed_at", T_INSTANT, "Last seen" },
     { "expires_at", T_INSTANT, "When it ends if nobody comes" },
@@ -124,12 +125,12 @@ const struct route session_routes[] = {
         .need = PERM_SELF,
         .cost = COST_AUTH,
         .columns = session_columns,
-        .sql =
-            "SELECT s.id, s.id = :me_session AS current, t.slug, t.name, s.user_agent, s.peer,"
-            " s.created_at, s.refreshed_at, least(s.idle_deadline, s.hard_deadline) AS expires_at"
-            " FROM public.session s JOIN public.tenant t ON t.id = s.tenant_id"
-            " WHERE s.account_id = :me_account AND " SESSION_LIVE
-            " ORDER BY s.id = :me_session DESC, s.refreshed_at DESC, s.id",
+        .sql = "SELECT s.id, s.id = :me_session AS current, t.slug, t.name, s.user_agent, s.peer,"
+               " s.second_factor, s.created_at, s.refreshed_at, least(s.idle_deadline, "
+               "s.hard_deadline) AS expires_at"
+               " FROM public.session s JOIN public.tenant t ON t.id = s.tenant_id"
+               " WHERE s.account_id = :me_account AND " SESSION_LIVE
+               " ORDER BY s.id = :me_session DESC, s.refreshed_at DESC, s.id",
         .shape = SHAPE_PAGE,
         .success = 200,
     },
@@ -164,6 +165,7 @@ const struct route session_routes[] = {
     {
         .method = M_POST,
         .path = "/api/v1/auth/logout",
+        .enrolment = true,
         .summary =
             "End this session, with those it was switched from and to; their tokens stop working",
         .need = PERM_SELF,
