@@ -39,6 +39,7 @@ ENV GREMIO_SLOTS_DIR=/run/gremio/slots \
     GREMIO_SECRETS_DIR=/var/lib/gremio/secrets \
     GREMIO_DB_PASSWORD_FILE=/var/lib/gremio/router/router.password \
     GREMIO_AUTH_PASSWORD_FILE=/var/lib/gremio/worker/auth.password \
+    GREMIO_JOBS_PASSWORD_FILE=/var/lib/gremio/worker/jobs.password \
     GREMIO_POOL_KEY_FILE=/var/lib/gremio/worker/pool.key \
     GREMIO_SEALING_KEY_FILE=/var/lib/gremio/worker/sealing.key \
     GREMIO_LISTEN=0.0.0.0:8000 \

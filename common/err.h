@@ -52,6 +52,10 @@
       "The account belongs to several practices; choose one")                                      \
     X(E_IDEMPOTENCY_BUSY, 409, "idempotency_in_progress", true, "La misma petición está en curso", \
       "The same request is in progress")                                                           \
+    X(E_LINK_EXPIRED, 410, "link_expired", false,                                                  \
+      "El enlace ya no sirve: venció, ya se usó o hay uno más nuevo; pida otro",                   \
+      "The link is no longer good: it expired, was used, or there is a newer one; ask for "        \
+      "another")                                                                                   \
     X(E_PRECONDITION_FAILED, 412, "version_conflict", false,                                       \
       "Alguien más lo cambió; vuelva a leerlo", "Somebody else changed it; read it again")         \
     X(E_BODY_TOO_LARGE, 413, "body_too_large", false, "El cuerpo es demasiado grande",             \

@@ -34,6 +34,12 @@ enum err sandbox_enter(enum sandbox_mode mode)
     UNUSED(mode);
     return OK;
 }
+
+enum err sandbox_enter_writing(enum sandbox_mode mode)
+{
+    UNUSED(mode);
+    return OK;
+}
 #else
 
 #define S(name) SCMP_SYS(name)
@@ -141,6 +147,8 @@ static const int allowed[] = {
     S(rseq),
 };
 
+static const int for_writing[] = { S(openat), S(renameat), S(renameat2), S(fsync) };
+
 static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 static const unsigned long requests[] = { FIONREAD, FIONBIO, TCGETS };
 
@@ -166,9 +174,12 @@ static int allow_some(scmp_filter_ctx f)
     return e;
 }
 
-static int build(scmp_filter_ctx f)
+static int build(scmp_filter_ctx f, bool writing)
 {
     int e = allow_some(f);
+    for (size_t i = 0; writing && i < ARRAY_LEN(for_writing); i++) {
+        e |= seccomp_rule_add(f, SCMP_ACT_ALLOW, for_writing[i], 0);
+    }
     for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
         e |= seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
     }
@@ -199,7 +210,7 @@ static enum err refused(enum sandbox_mode mode, int e)
     return mode == SANDBOX_STRICT ? E_INTERNAL : OK;
 }
 
-enum err sandbox_enter(enum sandbox_mode mode)
+static enum err enter(enum sandbox_mode mode, bool writing)
 {
     if (mode == SANDBOX_OFF) {
         return OK;
@@ -210,9 +221,19 @@ enum err sandbox_enter(enum sandbox_mode mode)
         return refused(mode, ENOMEM);
     }
     tune(f);
-    int e = build(f);
+    int e = build(f, writing);
     e = e ? EINVAL : seccomp_load(f);
     seccomp_release(f);
     return e ? refused(mode, e) : OK;
+}
+
+enum err sandbox_enter(enum sandbox_mode mode)
+{
+    return enter(mode, false);
+}
+
+enum err sandbox_enter_writing(enum sandbox_mode mode)
+{
+    return enter(mode, true);
 }
 #endif

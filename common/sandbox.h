@@ -22,5 +22,7 @@ MUST_USE bool sandbox_mode_parse(const char *text, enum sandbox_mode *out);
 /* For the rest of this process's life. SANDBOX_ON goes on without where the kernel or a debugger refuses, with a log line;
  * SANDBOX_STRICT fails with E_INTERNAL then. */
 MUST_USE enum err sandbox_enter(enum sandbox_mode mode);
+/* The same for a process that writes files: it may open them so, rename them and wait for the disk. */
+MUST_USE enum err sandbox_enter_writing(enum sandbox_mode mode);
 
 #endif

@@ -26,11 +26,13 @@ static const struct fixed_role {
     { "gremio_owner", NOTHING "NOLOGIN NOCREATEROLE", NULL },
     { "gremio_router", NOTHING "LOGIN NOCREATEROLE CONNECTION LIMIT 64", "router.password" },
     { "gremio_auth", NOTHING "LOGIN NOCREATEROLE CONNECTION LIMIT 64", "auth.password" },
+    { "gremio_jobs", NOTHING "LOGIN NOCREATEROLE CONNECTION LIMIT 64", "jobs.password" },
     { "gremio_provision", NOTHING "LOGIN CREATEROLE CONNECTION LIMIT 80", "provision.password" },
 };
 
 static const char *const secret_files[] = {
-    "router.password", "auth.password", "provision.password", "pool.key", "sealing.key",
+    "router.password",    "auth.password", "jobs.password",
+    "provision.password", "pool.key",      "sealing.key",
 };
 
 /* What the database itself grants to everybody and we take back (security.md 5); set_config would let a statement
@@ -38,7 +40,8 @@ static const char *const secret_files[] = {
 static const char rights_sql[] =
     "ALTER DATABASE :database OWNER TO gremio_owner;"
     "REVOKE ALL ON DATABASE :database FROM PUBLIC;"
-    "GRANT CONNECT ON DATABASE :database TO gremio_router, gremio_auth, gremio_provision;"
+    "GRANT CONNECT ON DATABASE :database TO gremio_router, gremio_auth, gremio_jobs, "
+    "gremio_provision;"
     "ALTER SCHEMA public OWNER TO gremio_owner;"
     "REVOKE ALL ON SCHEMA public FROM PUBLIC;"
     "CREATE SCHEMA IF NOT EXISTS ext AUTHORIZATION gremio_owner;"
@@ -58,6 +61,7 @@ static const char rights_sql[] =
     "GRANT gremio_owner TO gremio_provision;"
     "ALTER ROLE gremio_router SET search_path = '';"
     "ALTER ROLE gremio_auth SET search_path = '';"
+    "ALTER ROLE gremio_jobs SET search_path = '';"
     "ALTER ROLE gremio_provision SET search_path = ''";
 
 static const char pool_attributes[] = NOTHING "LOGIN NOCREATEROLE CONNECTION LIMIT 100";

@@ -7,6 +7,8 @@ const struct route *const route_tables[] = {
     keys_routes,
     session_routes,
     account_routes,
+    recovery_routes,
+    email_routes,
     second_factor_routes,
     step_up_routes,
     business_factor_routes,

@@ -18,6 +18,7 @@
 #include "worker/answer.h"
 #include "worker/channel.h"
 #include "worker/gate.h"
+#include "worker/jobs.h"
 #include "worker/last_words.h"
 #include "worker/run.h"
 
@@ -46,6 +47,8 @@ struct serve {
     int listen_fd, signal_fd;
     struct score *score;
     struct db db;
+    struct jobs work; /* of a jobs slot */
+    bool more_work;   /* look again at once */
     struct channel channels[CHANNELS_MAX];
     size_t channel_count, turn; /* turn: the channel whose requests go first */
     struct job *jobs;           /* batch_max of them */
@@ -334,16 +337,17 @@ static int patience_ms(const struct serve *s)
 /* Waits for something to do. False when a draining slot has nothing left. */
 static bool wait_and_read(struct serve *s)
 {
-    struct pollfd fds[2 + CHANNELS_MAX + DB_LIVE_MAX];
+    struct pollfd fds[3 + CHANNELS_MAX + DB_LIVE_MAX];
     size_t channels = s->channel_count;
-    bool busy = has_waiting(s);
+    bool busy = has_waiting(s) || (s->more_work && !s->draining);
     fds[0] = (struct pollfd){ .fd = takes_routers(s) ? s->listen_fd : -1, .events = POLLIN };
     fds[1] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
     for (size_t i = 0; i < channels; i++) {
         fds[2 + i] = (struct pollfd){ .fd = s->channels[i].fd, .events = POLLIN };
     }
     size_t db = db_poll_fds(&s->db, fds + 2 + channels, DB_LIVE_MAX);
-    int n = poll(fds, 2 + channels + db, busy ? 0 : patience_ms(s));
+    fds[2 + channels + db] = (struct pollfd){ .fd = jobs_fd(&s->work), .events = POLLIN };
+    int n = poll(fds, 3 + channels + db, busy ? 0 : patience_ms(s));
     if (n < 0 && errno != EINTR) {
         return false;
     }
@@ -384,6 +388,9 @@ static void loop(struct serve *s)
         get_ready(s);
         (void)run_waiting(s);
         drop_broken(s);
+        if (s->env->kind == KIND_JOBS && !s->draining) {
+            s->more_work = jobs_turn(&s->work);
+        }
         if (s->draining && clock_mono_us() > s->drain_end_us) {
             log_event(LOG_LEVEL_WARN, "drain_cut_short", NULL);
             return;
@@ -406,7 +413,9 @@ static enum err serve_init(struct serve *s)
         s->channels[i].fd = -1;
     }
     s->begun_us = clock_mono_us();
+    s->more_work = s->env->kind == KIND_JOBS; /* what the one before left */
     db_init(&s->db, s->env);
+    jobs_init(&s->work, s->env, &s->db);
     const struct frame_hello hello = {
         .kind = s->env->kind,
         .slot = (uint16_t)s->env->index,
@@ -430,6 +439,7 @@ static void serve_fini(struct serve *s)
     }
     free(s->jobs);
     sbuf_fini(&s->hello);
+    jobs_fini(&s->work);
     db_fini(&s->db);
 }
 
@@ -437,7 +447,10 @@ static void serve_fini(struct serve *s)
 static enum err enter_sandbox(const struct slot_env *env)
 {
     enum sandbox_mode mode;
-    return sandbox_mode_parse(env->settings->sandbox, &mode) ? sandbox_enter(mode) : E_CONFIG;
+    if (!sandbox_mode_parse(env->settings->sandbox, &mode)) {
+        return E_CONFIG;
+    }
+    return env->kind == KIND_JOBS ? sandbox_enter_writing(mode) : sandbox_enter(mode);
 }
 
 int serve_run(const struct slot_env *env, int listen_fd, int signal_fd, struct score *score)

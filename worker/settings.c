@@ -6,6 +6,7 @@
 
 #include "common/sandbox.h"
 #include "common/str.h"
+#include "worker/mail_message.h"
 
 #define AT(field) offsetof(struct worker_settings, field)
 #define SECOND    INT64_C(1000)
@@ -43,10 +44,11 @@ const struct conf_row settings_rows[] = {
     TEXT(pool_key_file, "var/secrets/pool.key", "file with the key of the pool logins' passwords"),
     TEXT(auth_password_file, "var/secrets/auth.password", "file with the password of gremio_auth"),
     TEXT(sealing_key_file, "var/secrets/sealing.key", "file with the key that seals signing keys"),
+    TEXT(jobs_password_file, "var/secrets/jobs.password", "file with the password of gremio_jobs"),
     FIXED(api_slots, 0, 64, "0", "processes for fast requests; 0: as many as cores"),
     FIXED(slow_slots, 0, 64, "1", "processes for reports and exports"),
     FIXED(auth_slots, 0, 64, "1", "processes for logins: as many argon2id at once"),
-    FIXED(jobs_slots, 0, 64, "0", "processes for background work"),
+    FIXED(jobs_slots, 0, 64, "0", "processes for background work, such as delivering mail"),
     NUMBER(batch_max, CONF_INT, 1, 64, "16", "requests sent to the database at once by one slot"),
     NUMBER(statements_max, CONF_INT, 16, 100000, "5000", "prepared statements of one connection"),
     NUMBER(connection_memory, CONF_SIZE, MB, 65536 * MB, "512m",
@@ -67,6 +69,12 @@ const struct conf_row settings_rows[] = {
            "how long after a password or code dangerous actions are open to a session"),
     NUMBER(password_memory, CONF_SIZE, 8 * MB, 1024 * MB, "46m", "memory of argon2id"),
     NUMBER(password_ops, CONF_INT, 1, 16, "1", "passes of argon2id"),
+    { .name = "public_url", .type = CONF_TEXT, .offset = AT(public_url), .reload = true,
+      .fallback = "http://127.0.0.1:8000", .doc = "where people reach Gremio: links in messages begin with it" },
+    { .name = "mail_from", .type = CONF_TEXT, .offset = AT(mail_from), .reload = true,
+      .fallback = "no-reply@localhost", .doc = "sender of messages" },
+    { .name = "mail_dir", .type = CONF_TEXT, .offset = AT(mail_dir), .reload = true, .fallback = "",
+      .doc = "folder where the jobs slot writes each message as a file; empty: messages wait" },
     TEXT(sandbox, "on", SANDBOX_DOC),
     { 0 },
 };
@@ -82,6 +90,23 @@ enum log_level settings_log_level(const struct worker_settings *s)
         }
     }
     return LOG_LEVEL_INFO;
+}
+
+/* http or https, a host, no slash at the end; of characters that stand in a link as they are. */
+static bool is_public_url(const char *text)
+{
+    struct slice s = slice_of(text);
+    bool secure = str_starts(s, SLICE("https://")), plain = str_starts(s, SLICE("http://"));
+    size_t scheme = secure ? 8 : 7;
+    if ((!secure && !plain) || s.n <= scheme || s.p[s.n - 1] == '/') {
+        return false;
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] <= ' ' || s.p[i] >= 0x7f || strchr("<>\"#?", s.p[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 enum err settings_check(const struct worker_settings *s, struct sbuf *why)
@@ -104,6 +129,11 @@ enum err settings_check(const struct worker_settings *s, struct sbuf *why)
         sbuf_text(why, "db_name must have 1 to 63 bytes");
     } else if (s->lock_timeout >= s->statement_timeout) {
         sbuf_text(why, "lock_timeout must be shorter than statement_timeout");
+    } else if (!is_public_url(s->public_url)) {
+        sbuf_text(why,
+                  "public_url must be http:// or https:// and a host, without a slash at the end");
+    } else if (!mail_message_address_valid(slice_of(s->mail_from))) {
+        sbuf_text(why, "mail_from must be an e-mail address");
     } else if (s->session_idle > s->session_limit) {
         sbuf_text(why, "session_idle must not be longer than session_limit");
     } else {
@@ -122,6 +152,12 @@ enum err settings_secrets(const struct worker_settings *s, struct worker_secrets
     }
     if (e == OK && s->auth_slots) {
         e = conf_secret(s->sealing_key_file, out->sealing_key, sizeof(out->sealing_key), why);
+    }
+    if (e == OK && s->jobs_slots) {
+        e = conf_secret(s->jobs_password_file, out->jobs_password, sizeof(out->jobs_password), why);
+    }
+    if (e == OK) {
+        e = secret_login_password(out->pool_key, "mail", out->mail_key);
     }
     if (e != OK) {
         explicit_bzero(out, sizeof(*out));

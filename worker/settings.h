@@ -18,6 +18,7 @@ struct worker_settings {
     char pool_key_file[CONF_TEXT_MAX];
     char auth_password_file[CONF_TEXT_MAX];
     char sealing_key_file[CONF_TEXT_MAX];
+    char jobs_password_file[CONF_TEXT_MAX];
     int64_t api_slots, slow_slots, auth_slots, jobs_slots;
     int64_t batch_max;
     int64_t statements_max;         /* prepared statements of one connection */
@@ -36,7 +37,10 @@ struct worker_settings {
     int64_t step_up_within;  /* ms */
     int64_t password_memory; /* bytes of argon2id */
     int64_t password_ops;
-    char sandbox[CONF_TEXT_MAX]; /* off, on, strict */
+    char public_url[CONF_TEXT_MAX]; /* where people reach Gremio, without a slash at the end */
+    char mail_from[CONF_TEXT_MAX];
+    char mail_dir[CONF_TEXT_MAX]; /* empty: messages stay queued */
+    char sandbox[CONF_TEXT_MAX];  /* off, on, strict */
 };
 
 /* What the secret files held. A slot wipes what its kind has no use for right after the fork. */
@@ -44,6 +48,8 @@ struct worker_secrets {
     char pool_key[SECRET_KEY_TEXT];
     char sealing_key[SECRET_KEY_TEXT];
     char auth_password[SECRET_PASSWORD_MAX];
+    char jobs_password[SECRET_PASSWORD_MAX];
+    char mail_key[SECRET_KEY_TEXT]; /* derived from the pool key; seals what waits in outboxes */
 };
 
 extern const struct conf_row settings_rows[];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* One row per kind. Only auth slots keep the sealing key and gremio_auth's password; they in turn lose the pool key. */
+/* One row per kind. Only auth slots keep the sealing key and gremio_auth's password; they in turn lose the pool key. Only jobs slots keep
+ * gremio_jobs' password. */
 #include "worker/slots.h"
 
 #include <sched.h>
@@ -49,14 +50,26 @@ static void wipe_auth(struct worker_secrets *secrets)
     explicit_bzero(secrets->auth_password, sizeof(secrets->auth_password));
 }
 
+static void wipe_jobs(struct worker_secrets *secrets)
+{
+    explicit_bzero(secrets->jobs_password, sizeof(secrets->jobs_password));
+}
+
+static void wipe_all_but_pools(struct worker_secrets *secrets)
+{
+    wipe_auth(secrets);
+    wipe_jobs(secrets);
+}
+
 static void wipe_pools(struct worker_secrets *secrets)
 {
     explicit_bzero(secrets->pool_key, sizeof(secrets->pool_key));
+    wipe_jobs(secrets);
 }
 
 const struct slots_row slots_rows[KIND_COUNT] = {
-    [KIND_API] = { .kind = KIND_API, .count = count_api, .wipe = wipe_auth },
-    [KIND_SLOW] = { .kind = KIND_SLOW, .count = count_slow, .wipe = wipe_auth },
+    [KIND_API] = { .kind = KIND_API, .count = count_api, .wipe = wipe_all_but_pools },
+    [KIND_SLOW] = { .kind = KIND_SLOW, .count = count_slow, .wipe = wipe_all_but_pools },
     [KIND_AUTH] = { .kind = KIND_AUTH, .count = count_auth, .wipe = wipe_pools },
     [KIND_JOBS] = { .kind = KIND_JOBS, .count = count_jobs, .wipe = wipe_auth },
 };

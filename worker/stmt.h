@@ -37,6 +37,9 @@ enum stmt_id {
     STMT_ID_KEY_READ,
     STMT_ID_KEY_STORE,
     STMT_ID_KEY_PURGE,
+    STMT_ID_MAIL_TAKE,
+    STMT_ID_MAIL_NOTE,
+    STMT_ID_MAIL_NEXT,
     STMT_ID_ROUTES = 16,
 };
 

@@ -131,6 +131,12 @@ static const struct attack attacks[] = {
     { "memberships", "SELECT * FROM public.membership" },
     { "private keys", "SELECT * FROM public.signing_secret" },
     { "the directory", "SELECT * FROM public.tenant" },
+    { "one-time tokens", "SELECT * FROM public.one_time_token" },
+    { "accounts' messages", "SELECT * FROM public.outbox" },
+    { "a message to an account",
+      "SELECT ext.account_mail(gen_random_uuid(), '', '', 'es', '', '', true)" },
+    { "practices with work", "SELECT * FROM public.due_work" },
+    { "own message deleted", "DELETE FROM outbox" },
     { "query in a function", "SELECT query_to_xml('SELECT * FROM {b}.client', true, true, '')" },
     { "schema in a function", "SELECT schema_to_xml('{b}', true, true, '')" },
     { "settings reloaded", "SELECT pg_reload_conf()" },
@@ -342,6 +348,24 @@ Test(matrix, other_logins_see_only_their_part)
         { "gremio_auth", "INSERT INTO public.account(id, email) VALUES (gen_random_uuid(), 'x')" },
         { "gremio_auth", "SET ROLE {A}" },
         { "gremio_auth", "CREATE TEMP TABLE loot(x text)" },
+        { "gremio_auth", "SELECT * FROM public.outbox" },
+        { "gremio_auth", "INSERT INTO public.outbox(id) VALUES (gen_random_uuid())" },
+        { "gremio_auth", "SELECT * FROM public.due_work" },
+        { "gremio_auth", "SELECT * FROM {a}.outbox" },
+        { "gremio_jobs", "SELECT * FROM {a}.outbox" },
+        { "gremio_jobs", "SELECT * FROM public.account" },
+        { "gremio_jobs", "SELECT * FROM public.one_time_token" },
+        { "gremio_jobs", "SELECT * FROM public.membership" },
+        { "gremio_jobs", "SELECT * FROM public.signing_secret" },
+        { "gremio_jobs", "SELECT name FROM public.tenant" },
+        { "gremio_jobs", "UPDATE public.tenant SET state = 'active'" },
+        { "gremio_jobs",
+          "INSERT INTO public.due_work VALUES (gen_random_uuid(), 'outbox', now())" },
+        { "gremio_jobs", "INSERT INTO public.outbox(id) VALUES (gen_random_uuid())" },
+        { "gremio_jobs", "SELECT ext.account_mail(gen_random_uuid(), '', '', 'es', '', '', true)" },
+        { "gremio_jobs", "SET ROLE {A}" },
+        { "gremio_jobs", "CREATE TEMP TABLE loot(x text)" },
+        { "gremio_router", "SELECT * FROM public.outbox" },
     };
     struct scene s = scene_open();
     for (size_t i = 0; i < ARRAY_LEN(denied); i++) {
@@ -364,6 +388,7 @@ static const char expected_grants[] = "allocation:arwd\n"
                                       "client:arw\n"
                                       "client_busy:arwd\n"
                                       "idempotency:arwd\n"
+                                      "outbox:arw\n"
                                       "resource:ar\n"
                                       "schema_meta:\n"
                                       "service:arw\n"

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* A lease keeps other jobs slots off a practice. It ends with the connection of whoever took it, or runs out, so that work is not lost with a slot. What comes while it is done
+ * raises a counter: the practice is then looked at again. */
+#include "worker/jobs.h"
+
+#include <stdio.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/pg.h"
+#include "common/str.h"
+#include "worker/jobs_mail.h"
+#include "worker/score.h"
+
+#define CONNECT_SECONDS 2
+#define RETRY_US        INT64_C(1000000)
+
+static const char lease_sql[] =
+    "WITH next AS (SELECT w.tenant_id, w.kind, t.code, t.pool FROM public.due_work w"
+    " JOIN public.tenant t ON t.id = w.tenant_id WHERE w.due_at <= now() AND t.state = 'active'"
+    " AND (w.leased_until IS NULL OR w.leased_until < now() OR NOT EXISTS"
+    " (SELECT FROM pg_catalog.pg_stat_activity b WHERE b.pid = w.leased_by))"
+    " ORDER BY w.due_at LIMIT 1 FOR UPDATE OF w SKIP LOCKED)"
+    " UPDATE public.due_work w SET leased_until = now() + interval '2 minutes',"
+    " leased_by = pg_catalog.pg_backend_pid() FROM next n"
+    " WHERE w.tenant_id = n.tenant_id AND w.kind = n.kind"
+    " RETURNING w.tenant_id, w.kind, w.raised, n.code, n.pool";
+
+/* $4: when the practice has work again as far as was seen; NULL: never. Not believed when more was raised meanwhile. */
+static const char release_sql[] =
+    "UPDATE public.due_work SET leased_until = NULL, due_at = CASE WHEN raised = $3::bigint"
+    " THEN coalesce($4::timestamptz, 'infinity') ELSE due_at END WHERE tenant_id = $1 AND kind = "
+    "$2";
+
+void jobs_init(struct jobs *j, const struct slot_env *env, struct db *db)
+{
+    *j = (struct jobs){ .env = env, .db = db };
+}
+
+void jobs_fini(struct jobs *j)
+{
+    PQfinish(j->pg);
+    j->pg = NULL;
+}
+
+int jobs_fd(const struct jobs *j)
+{
+    return j->pg ? PQsocket(j->pg) : -1;
+}
+
+/* ---- the connection ---- */
+
+static void say(const char *event, struct sbuf *why)
+{
+    sbuf_char(why, '\0');
+    log_seldom(LOG_LEVEL_ERROR, event, why->data ? why->data : "");
+}
+
+static void drop(struct jobs *j, const char *event, struct sbuf *why)
+{
+    if (why->len > 0) {
+        say(event, why);
+    }
+    jobs_fini(j);
+    j->retry_us = clock_mono_us() + RETRY_US;
+}
+
+static bool reach(struct jobs *j)
+{
+    const struct worker_settings *s = j->env->settings;
+    if (j->pg || clock_mono_us() < j->retry_us) {
+        return j->pg != NULL;
+    }
+    struct pg_target t = { .user = "gremio_jobs" };
+    struct sbuf why;
+    sbuf_init(&why);
+    snprintf(t.host, sizeof(t.host), "%s", s->db_host);
+    snprintf(t.port, sizeof(t.port), "%.7s", s->db_port);
+    snprintf(t.dbname, sizeof(t.dbname), "%.63s", s->db_name);
+    snprintf(t.app, sizeof(t.app), "gremio %s", j->env->name);
+    snprintf(t.password, sizeof(t.password), "%s", j->env->secrets->jobs_password);
+    j->pg = pg_open(&t, CONNECT_SECONDS, (int)s->slow_statement_timeout, (int)s->lock_timeout,
+                    &why);
+    explicit_bzero(t.password, sizeof(t.password));
+    if (!j->pg || pg_do(j->pg, "LISTEN gremio_work", 0, NULL, &why) != OK) {
+        drop(j, "db_connect_failed", &why);
+    }
+    sbuf_fini(&why);
+    return j->pg != NULL;
+}
+
+/* What was told is looked up afterwards: the words themselves say nothing. */
+static bool hear(struct jobs *j)
+{
+    PGnotify *n;
+    struct sbuf none;
+    sbuf_init(&none);
+    if (!PQconsumeInput(j->pg)) {
+        drop(j, "", &none);
+        return false;
+    }
+    while ((n = PQnotifies(j->pg))) {
+        PQfreemem(n);
+    }
+    return true;
+}
+
+/* ---- work ---- */
+
+struct lease {
+    struct tenant tenant;
+    char id[UUID_TEXT], kind[16], raised[24];
+};
+
+static enum err read_lease(const PGresult *r, struct lease *l)
+{
+    int64_t pool;
+    TRY(uuid_parse(slice_of(PQgetvalue(r, 0, 0)), &l->tenant.id));
+    TRY(str_copy(slice_of(PQgetvalue(r, 0, 3)), l->tenant.code, sizeof(l->tenant.code)));
+    TRY(str_int(slice_of(PQgetvalue(r, 0, 4)), 0, TENANT_POOLS_MAX - 1, &pool));
+    l->tenant.pool = (uint16_t)pool;
+    snprintf(l->id, sizeof(l->id), "%s", PQgetvalue(r, 0, 0));
+    snprintf(l->kind, sizeof(l->kind), "%s", PQgetvalue(r, 0, 1));
+    snprintf(l->raised, sizeof(l->raised), "%s", PQgetvalue(r, 0, 2));
+    return OK;
+}
+
+/* One practice's work. *found: there was one. */
+static enum err do_practice(struct jobs *j, bool *found, struct sbuf *why)
+{
+    PGresult *r;
+    struct lease lease = { .kind = "" };
+    char next[JOBS_MAIL_TIME_MAX] = "";
+    TRY(pg_ask(j->pg, lease_sql, 0, NULL, &r, why));
+    *found = PQntuples(r) > 0;
+    enum err e = *found ? read_lease(r, &lease) : OK;
+    PQclear(r);
+    if (e != OK || !*found) {
+        return e;
+    }
+    jobs_mail_practice(j->env, j->db, &lease.tenant, next);
+    const char *values[] = { lease.id, lease.kind, lease.raised, next[0] ? next : NULL };
+    return pg_do(j->pg, release_sql, 4, values, why);
+}
+
+bool jobs_turn(struct jobs *j)
+{
+    struct sbuf why;
+    bool more = false, found = false;
+    if (!reach(j) || !hear(j)) {
+        return false;
+    }
+    if (!j->env->settings->mail_dir[0]) {
+        log_seldom(LOG_LEVEL_WARN, "mail_waits", "mail_dir is not set");
+        return false;
+    }
+    sbuf_init(&why);
+    enum err e = jobs_mail_accounts(j->env, j->pg, &more, &why);
+    score_beat();
+    if (e == OK) {
+        e = do_practice(j, &found, &why);
+        score_beat();
+    }
+    if (e != OK) {
+        drop(j, "jobs_failed", &why);
+    }
+    sbuf_fini(&why);
+    return e == OK && (more || found);
+}
