@@ -26,6 +26,8 @@ clang-format cmd clang-format
 cppcheck cmd cppcheck
 shellcheck cmd shellcheck
 binutils cmd nm
+librsvg2-bin cmd rsvg-convert
+zbar-tools cmd zbarimg
 jq cmd jq'
 
 packages_there() {

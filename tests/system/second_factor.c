@@ -188,6 +188,36 @@ Test(second_factor, is_set_up_and_asked_for)
     api_release();
 }
 
+/* What a camera sees of an SVG: drawn by librsvg, read by zbar. Freed by the caller. */
+static char *read_qr(const char *svg)
+{
+    static const char command[] =
+        "rsvg-convert --width 600 '%s/code.svg' >'%s/code.png' && zbarimg --raw -q '%s/code.png'";
+    char folder[] = "/tmp/gremio-qr-XXXXXX", text[512] = "";
+    cr_assert_not_null(mkdtemp(folder));
+    FILE *file = fopen(api_text("%s/code.svg", folder), "w");
+    cr_assert(file && fputs(svg, file) >= 0 && fclose(file) == 0);
+    FILE *said = popen(api_text(command, folder, folder, folder), "r");
+    cr_assert_not_null(said);
+    size_t n = fread(text, 1, sizeof(text) - 1, said);
+    cr_expect_eq(pclose(said), 0, "rsvg-convert and zbarimg read it");
+    cr_expect_eq(system(api_text("rm -r '%s'", folder)), 0);
+    text[n > 0 && text[n - 1] == '\n' ? n - 1 : n] = '\0';
+    return strdup(text);
+}
+
+Test(second_factor, qr_code_is_read_by_a_camera)
+{
+    struct person p = new_person("staff");
+    struct answer *r = begin(&p.api);
+    cr_assert_eq(r->status, 200, "%d %s", r->status, r->http.body);
+    char *seen = read_qr(answer_text(r, "qr_svg"));
+    cr_expect_str_eq(seen, answer_text(r, "uri"));
+    free(seen);
+    api_close(&p.api);
+    api_release();
+}
+
 /* Who does not know the password learns nothing of the factor, and a new password does not remove it. */
 Test(second_factor, stays_behind_the_password)
 {
@@ -277,6 +307,60 @@ Test(second_factor, of_racing_logins_with_one_code_one_wins)
     cr_expect_eq(answer_int(api_get(&p.api, FACTOR), "backup_codes"), 5);
     api_close(&p.api);
     api_release();
+}
+
+enum { RACERS = 4, ROUNDS = 6 };
+
+struct latecomer {
+    pthread_t thread;
+    const char *email;
+    atomic_uint in;
+};
+
+/* Logs in until that wants a code. */
+static void *race_without_code(void *arg)
+{
+    struct latecomer *me = arg;
+    while (login(me->email, NULL)->status == 200) {
+        atomic_fetch_add(&me->in, 1);
+        api_release();
+    }
+    api_release();
+    return NULL;
+}
+
+static bool all_are_in(void *arg)
+{
+    struct latecomer *racers = arg;
+    bool in = true;
+    for (size_t i = 0; i < RACERS; i++) {
+        in = in && atomic_load(&racers[i].in) > 0;
+    }
+    return in;
+}
+
+/* A login without a code that meets the confirmation opens nothing that stays. */
+Test(second_factor, no_login_without_a_code_outlives_the_confirmation)
+{
+    unsigned in = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct person p = new_person("staff");
+        struct latecomer racers[RACERS];
+        for (size_t i = 0; i < RACERS; i++) {
+            racers[i] = (struct latecomer){ .email = p.email };
+            cr_assert_eq(pthread_create(&racers[i].thread, NULL, race_without_code, &racers[i]), 0);
+        }
+        cr_assert(wait_until(all_are_in, racers, WAIT_LONG_MS));
+        enrol(&p);
+        for (size_t i = 0; i < RACERS; i++) {
+            pthread_join(racers[i].thread, NULL);
+            in += racers[i].in;
+        }
+        cr_expect_eq(answer_count(api_get(&p.api, "/api/v1/auth/sessions"), "data"), 1);
+        api_close(&p.api);
+        api_release();
+    }
+    printf("second_factor: %u logins beside %d confirmations, none of them left\n", in, ROUNDS);
 }
 
 Test(second_factor, backup_codes_are_good_once_and_replaced)

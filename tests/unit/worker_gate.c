@@ -2,6 +2,7 @@
 /* The order of refusals before the database: each check alone, and which one wins. Permissions as a whole matrix. */
 #include <criterion/criterion.h>
 
+#include "common/clock.h"
 #include "worker/exact.h"
 #include "worker/gate.h"
 #include "worker/perms.h"
@@ -40,6 +41,24 @@ static const struct route table[] = {
       .success = 200,
       .if_match = true,
       .max_body = 100 },
+    { .method = M_POST,
+      .path = "/danger",
+      .summary = "s",
+      .need = PERM_CLIENT_READ,
+      .step_up = true,
+      .cost = COST_FAST,
+      .handler = handle,
+      .shape = SHAPE_RAW,
+      .success = 200 },
+    { .method = M_POST,
+      .path = "/enrol",
+      .summary = "s",
+      .need = PERM_SELF,
+      .enrolment = true,
+      .cost = COST_FAST,
+      .handler = handle,
+      .shape = SHAPE_RAW,
+      .success = 200 },
     { .method = M_GET,
       .path = "/open",
       .summary = "s",
@@ -123,6 +142,40 @@ Test(gate, lets_pass)
     as_patch();
     cr_assert_eq(check(), OK);
     cr_assert_str_eq(call.builtins[BUILTIN_IF_VERSION].text, "3");
+}
+
+static struct worker_settings settings = { .step_up_within = 600000 };
+
+static enum err check_danger(int64_t age_s)
+{
+    env.settings = &settings;
+    req.method = M_POST;
+    req.path = SLICE("/danger");
+    req.principal.proved_s = (uint64_t)(clock_wall_s() - age_s);
+    return check();
+}
+
+Test(gate, danger_wants_a_recent_proof)
+{
+    cr_expect_eq(check_danger(0), OK);
+    cr_expect_eq(check_danger(590), OK);
+    cr_expect_eq(check_danger(610), E_STEP_UP);
+    settings.step_up_within = 1000;
+    cr_expect_eq(check_danger(10), E_STEP_UP);
+    cr_expect_eq(check_danger(-5), OK, "another machine's clock");
+    req.principal.proved_s = 0;
+    cr_expect_eq(check(), E_STEP_UP, "no proof on record");
+    strcpy(req.principal.role, "nobody");
+    cr_expect_eq(check(), E_FORBIDDEN, "who may not is not asked for more");
+}
+
+Test(gate, who_must_enrol_can_do_nothing_else)
+{
+    req.principal.enrol = true;
+    cr_expect_eq(check(), E_ENROLMENT);
+    cr_expect_eq(check_danger(0), E_ENROLMENT);
+    req.path = SLICE("/enrol");
+    cr_expect_eq(check(), OK);
 }
 
 Test(gate, route_and_method)
