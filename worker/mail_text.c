@@ -63,6 +63,17 @@ static const struct topic topics[MAIL_TOPIC_COUNT] = {
             " one.\n\nIf it was not you, tell your practice or whoever runs the service.\n",
         },
     },
+    [MAIL_INVITATION] = {
+        .name = "staff_invitation",
+        .page = "/invitation",
+        .subject = { "Invitación a trabajar en {practice}", "Invitation to work in {practice}" },
+        .text = {
+            "Hola:\n\n{practice} le invita a trabajar con su equipo. Para aceptar abra este enlace:\n\n" LINK_ES
+            "Sirve una sola vez, durante siete días. Si no esperaba esta invitación, no haga nada.\n",
+            "Hello,\n\n{practice} invites you to work with its team. To accept open this link:\n\n" LINK_EN
+            "It works once, for seven days. If you did not expect this invitation, do nothing.\n",
+        },
+    },
 };
 
 const char *mail_text_name(enum mail_topic t)

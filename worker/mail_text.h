@@ -7,10 +7,11 @@
 #include "common/sbuf.h"
 
 enum mail_topic {
-    MAIL_RESET,   /* link to choose a new password */
-    MAIL_VERIFY,  /* link that proves an address */
-    MAIL_CHANGE,  /* the same for an account's next address */
-    MAIL_CHANGED, /* to the address before: value is the new one */
+    MAIL_RESET,      /* link to choose a new password */
+    MAIL_VERIFY,     /* link that proves an address */
+    MAIL_CHANGE,     /* the same for an account's next address */
+    MAIL_CHANGED,    /* to the address before: value is the new one */
+    MAIL_INVITATION, /* to work in a practice */
     MAIL_TOPIC_COUNT,
 };
 

@@ -153,8 +153,9 @@ struct route {
 extern const struct route *const route_tables[];
 
 extern const struct route auth_routes[], keys_routes[], session_routes[], account_routes[],
-    recovery_routes[], email_routes[], second_factor_routes[], step_up_routes[],
-    business_factor_routes[], me_routes[], business_routes[], staff_routes[], service_routes[],
-    client_routes[], appointment_routes[], openapi_routes[];
+    recovery_routes[], invitation_routes[], joining_routes[], email_routes[],
+    second_factor_routes[], step_up_routes[], business_factor_routes[], me_routes[],
+    business_routes[], staff_routes[], service_routes[], client_routes[], appointment_routes[],
+    openapi_routes[];
 
 #endif

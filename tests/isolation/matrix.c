@@ -135,6 +135,8 @@ static const struct attack attacks[] = {
     { "accounts' messages", "SELECT * FROM public.outbox" },
     { "a message to an account",
       "SELECT ext.account_mail(gen_random_uuid(), '', '', 'es', '', '', true)" },
+    { "an invitation accepted",
+      "SELECT ext.invitation_accept('', NULL, gen_random_uuid(), gen_random_uuid(), '')" },
     { "practices with work", "SELECT * FROM public.due_work" },
     { "own message deleted", "DELETE FROM outbox" },
     { "query in a function", "SELECT query_to_xml('SELECT * FROM {b}.client', true, true, '')" },
@@ -388,6 +390,7 @@ static const char expected_grants[] = "allocation:arwd\n"
                                       "client:arw\n"
                                       "client_busy:arwd\n"
                                       "idempotency:arwd\n"
+                                      "invitation:arw\n"
                                       "outbox:arw\n"
                                       "resource:ar\n"
                                       "schema_meta:\n"

@@ -30,6 +30,7 @@ static struct ids make_things(struct api *who, const char *name, const char *whe
     struct answer *r = api_book(who, i.client, i.service, i.staff, when);
     cr_assert_eq(r->status, 201, "%s", r->http.body);
     i.appointment = answer_text(r, "id");
+    i.invitation = api_new_invitation(who, name);
     return i;
 }
 
@@ -40,6 +41,7 @@ static void plant(void)
         "UPDATE business SET name = $, legal_name = $, tax_id = $, address = $",
         "UPDATE staff SET name = $, title = $, license_no = $",
         "UPDATE service SET name = $, description = $, category = $",
+        "UPDATE invitation SET name = $",
         "UPDATE client SET given_name = $, family_name = $, notes = $",
         "UPDATE appointment SET notes = $, cancel_reason = $",
         "UPDATE appointment_event SET change = jsonb_build_object('reason', $)",
@@ -66,7 +68,7 @@ static struct stage *stage_open(void)
     s->b = api_login(OWNER_B);
     s->own = make_things(&s->a, api_unique("Own"), api_text("%sT09:00", api_day(100)));
     s->foreign = make_things(&s->b, api_unique("Foreign"), api_text("%sT09:00", api_day(100)));
-    s->unknown = (struct ids){ UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN };
+    s->unknown = (struct ids){ UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN };
     plant();
     s->count = catalog_read(&s->a, s->ops);
     return s;

@@ -302,6 +302,16 @@ const char *api_new_staff(struct api *a, const char *name)
                    api_post(a, "/api/v1/staff", "{\"name\":\"%s\",\"role\":\"staff\"}", name));
 }
 
+const char *api_new_invitation(struct api *a, const char *name)
+{
+    char *email = api_text("%s@example.com", api_unique("invited"));
+    for (char *p = email; *p; p++) {
+        *p = *p == ' ' ? '.' : *p;
+    }
+    return created("invitation", api_post(a, "/api/v1/invitations",
+                                          "{\"email\":\"%s\",\"name\":\"%s\"}", email, name));
+}
+
 struct answer *api_book(struct api *a, const char *client, const char *service, const char *staff,
                         const char *starts_at)
 {

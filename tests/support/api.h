@@ -69,6 +69,7 @@ const char *answer_header(const struct answer *r, const char *name);
 const char *api_new_client(struct api *a, const char *given_name);
 const char *api_new_service(struct api *a, const char *name, int minutes);
 const char *api_new_staff(struct api *a, const char *name);
+const char *api_new_invitation(struct api *a, const char *name);
 /* Books without judging the answer. */
 struct answer *api_book(struct api *a, const char *client, const char *service, const char *staff,
                         const char *starts_at);

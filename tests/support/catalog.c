@@ -71,6 +71,9 @@ static const char *id_for(const char *name, const struct ids *ids)
     if (strncmp(name, "staff", 5) == 0) {
         return ids->staff;
     }
+    if (strncmp(name, "invitation", 10) == 0 && ids->invitation) {
+        return ids->invitation;
+    }
     return strncmp(name, "appointment", 11) == 0 ? ids->appointment : unknown;
 }
 

@@ -16,6 +16,7 @@ struct operation {
 /* The ids a request is filled with. */
 struct ids {
     const char *client, *service, *staff, *appointment;
+    const char *invitation; /* NULL: one that is nowhere */
 };
 
 #define CATALOG_MAX 200

@@ -144,7 +144,8 @@ static enum lang choose_lang(const struct call *c, const char *locale)
     return locale ? mail_text_lang(locale) : c->req->lang;
 }
 
-enum err one_time_send(struct call *c, const struct one_time *what)
+enum err one_time_link(struct call *c, enum mail_topic topic, const char *locale,
+                       const char *practice)
 {
     uint8_t secret[SECRET_BYTES];
     char code[ONE_TIME_TEXT];
@@ -152,11 +153,18 @@ enum err one_time_send(struct call *c, const struct one_time *what)
     randombytes_buf(secret, sizeof(secret));
     str_base64url(secret, sizeof(secret), code);
     set_hash(c, secret);
-    const struct mail_values values = { .public_url = c->env->settings->public_url, .code = code };
-    enum err e = compose(c, what->topic, choose_lang(c, what->locale), &values);
+    const struct mail_values values = { .public_url = c->env->settings->public_url,
+                                        .code = code,
+                                        .practice = practice };
+    enum err e = compose(c, topic, choose_lang(c, locale), &values);
     sodium_memzero(secret, sizeof(secret));
     sodium_memzero(code, sizeof(code));
-    TRY(e);
+    return e;
+}
+
+enum err one_time_send(struct call *c, const struct one_time *what)
+{
+    TRY(one_time_link(c, what->topic, what->locale, NULL));
     call_set(c, "kind", what->kind);
     call_set(c, "owner", what->wanted ? what->account : NULL);
     call_set(c, "recipient", what->recipient);
