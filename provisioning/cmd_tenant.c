@@ -20,6 +20,7 @@ static const struct command_option create_options[] = {
     { "currency", "CODE", true, "ISO 4217, like MXN" },
     { "owner-name", "TEXT", false, "Name of the owner" },
     { "owner-password-file", "FILE", false, "First line is the password, - for standard input" },
+    { "invite-owner", NULL, false, "Print a link with which the owner chooses a password" },
     { 0 },
 };
 
@@ -30,6 +31,8 @@ static int report_created(struct call *call, const struct practice_spec *spec,
     snprintf(pool, sizeof(pool), "%u", made->target.pool);
     snprintf(version, sizeof(version), "%d", made->schema_version);
     bool generated = !spec->password && made->password[0];
+    char link[CONF_TEXT_MAX + 64];
+    snprintf(link, sizeof(link), "%s/auth/reset#%s", call->settings->public_url, made->code);
     const struct output_field fields[] = {
         { "slug", OUTPUT_TEXT, spec->slug },
         { "id", OUTPUT_TEXT, made->target.id },
@@ -38,7 +41,9 @@ static int report_created(struct call *call, const struct practice_spec *spec,
         { "schema_version", OUTPUT_NUMBER, version },
         { "owner_email", OUTPUT_TEXT, made->owner_email },
         { "password", OUTPUT_TEXT, generated ? made->password : NULL },
-        { "password_kept", OUTPUT_BOOL, made->password[0] ? "f" : "t" },
+        { "password_kept", OUTPUT_BOOL, made->password[0] || made->code[0] ? "f" : "t" },
+        { "owner_code", OUTPUT_TEXT, made->code[0] ? made->code : NULL },
+        { "owner_link", OUTPUT_TEXT, made->code[0] ? link : NULL },
         { 0 },
     };
     output_record(&call->out, "tenant", fields);
@@ -62,6 +67,11 @@ static int create_run(struct call *call)
 {
     char password[ACCOUNT_PASSWORD_MAX];
     const char *file = command_option(call, "owner-password-file");
+    bool invite = command_option(call, "invite-owner") != NULL;
+    if (file && invite) {
+        return output_error(&call->out, EXIT_USAGE,
+                            "--invite-owner and --owner-password-file exclude each other.");
+    }
     if (file && account_password_read(file, password, &call->why) != OK) {
         return output_failed(&call->out, E_INVALID, &call->why);
     }
@@ -76,6 +86,7 @@ static int create_run(struct call *call)
         .owner_email = command_option(call, "owner-email"),
         .owner_name = command_option(call, "owner-name"),
         .password = file ? password : NULL,
+        .invite = invite,
     };
     struct practice_made made;
     enum err e = create(call, &spec, &made);
@@ -83,6 +94,7 @@ static int create_run(struct call *call)
                        : output_failed(&call->out, e, &call->why);
     sodium_memzero(password, sizeof(password));
     sodium_memzero(made.password, sizeof(made.password));
+    sodium_memzero(made.code, sizeof(made.code));
     return code;
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "common/secret.h"
 #include "common/str.h"
 #include "provisioning/db.h"
 #include "provisioning/roles.h"
@@ -234,7 +235,7 @@ static enum err enter_directory(struct making *k)
 static void hash_password(void *context)
 {
     struct making *k = context;
-    if (!k->has_password) {
+    if (!k->has_password && !k->spec->invite) {
         k->hashed = account_hash(k->made->password, k->hash);
     }
 }
@@ -262,7 +263,7 @@ static enum err enter_people(struct making *k)
              k->made->owner_email);
     const char *params[] = { k->account_id,
                              k->made->owner_email,
-                             k->has_password ? NULL : k->hash,
+                             k->has_password || k->spec->invite ? NULL : k->hash,
                              k->made->target.id,
                              k->made->owner_id,
                              s->owner_name ? s->owner_name : local,
@@ -281,6 +282,32 @@ static enum err enter_people(struct making *k)
     return OK;
 }
 
+/* The code with which the owner chooses the first password is a link to reset it that lives for a week: whoever has it reads the owner's mail, or was
+ * given it by the operator. */
+static enum err invite_owner(struct making *k)
+{
+    static const char *const sql[] = {
+        "update public.one_time_token t set superseded_at = now() from public.account a"
+        " where a.email = $1 and t.account_id = a.id and t.kind = 'reset'"
+        " and t.consumed_at is null and t.superseded_at is null",
+        "insert into public.one_time_token(id, kind, secret_hash, account_id, bound_email, "
+        "expires_at)"
+        " select gen_random_uuid(), 'reset', decode($2, 'hex'), a.id, a.email,"
+        " now() + interval '7 days' from public.account a where a.email = $1",
+    };
+    uint8_t secret[32], digest[32];
+    char hex[65];
+    _Static_assert(STR_BASE64_SIZE(sizeof(secret)) <= PRACTICE_CODE_MAX + 1, "fits");
+    randombytes_buf(secret, sizeof(secret));
+    secret_digest((struct slice){ (const char *)secret, sizeof(secret) }, digest);
+    str_hex(digest, sizeof(digest), hex);
+    str_base64url(secret, sizeof(secret), k->made->code);
+    sodium_memzero(secret, sizeof(secret));
+    const char *params[] = { k->made->owner_email, hex };
+    TRY(pg_do(k->db, sql[0], 1, params, k->why));
+    return pg_do(k->db, sql[1], 2, params, k->why);
+}
+
 static enum err create_inside(struct making *k)
 {
     TRY(look(k));
@@ -293,6 +320,9 @@ static enum err create_inside(struct making *k)
         return k->hashed;
     }
     TRY(enter_people(k));
+    if (k->spec->invite && !k->has_password) {
+        TRY(invite_owner(k));
+    }
     if (k->how->fill) {
         TRY(k->how->fill(k->db, k->made, k->how->context, k->why));
     }
@@ -310,7 +340,7 @@ static void prepare(struct making *k)
     k->made->schema_version = migrations_latest(k->how->files);
     if (k->spec->password) {
         snprintf(k->made->password, sizeof(k->made->password), "%s", k->spec->password);
-    } else {
+    } else if (!k->spec->invite) {
         account_password_make(k->made->password);
     }
 }

@@ -9,12 +9,15 @@
 #include "provisioning/apply.h"
 #include "provisioning/settings.h"
 
+#define PRACTICE_CODE_MAX 44 /* 43 characters and a NUL */
+
 /* As an operator typed it; borrowed. */
 struct practice_spec {
     const char *slug, *name, *sector, *country, *time_zone, *locale, *currency;
     const char *owner_email;
     const char *owner_name; /* NULL: the part of the e-mail before '@' */
     const char *password;   /* NULL: a random one, unless the account has one already */
+    bool invite;            /* none is made: the owner chooses one by a code (made->code) */
 };
 
 struct practice_made {
@@ -23,7 +26,8 @@ struct practice_made {
     int schema_version;
     char owner_id[UUID_TEXT]; /* staff and resource row */
     char owner_email[ACCOUNT_EMAIL_MAX];
-    char password[ACCOUNT_PASSWORD_MAX]; /* "" when the account kept its own */
+    char password[ACCOUNT_PASSWORD_MAX]; /* "" when the account kept its own, or there is none */
+    char code[PRACTICE_CODE_MAX]; /* to choose the first password with; "" when there is one */
 };
 
 /* Further rows in the same transaction: path and role are the new schema's owner. */

@@ -62,6 +62,11 @@ const struct conf_row settings_rows[] = {
       .max = 600000,
       .fallback = "2s",
       .doc = "Longest wait for a lock that the service holds" },
+    { .name = "public_url",
+      .type = CONF_TEXT,
+      .offset = AT(public_url),
+      .fallback = "http://127.0.0.1:8000",
+      .doc = "Where people reach Gremio, as the worker has it: the owner's link begins with it" },
     { 0 },
 };
 

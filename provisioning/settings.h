@@ -16,6 +16,7 @@ struct settings {
     char secrets_dir[CONF_TEXT_MAX];
     char sql_dir[CONF_TEXT_MAX]; /* holds public/ and tenant_template/ */
     int64_t lock_timeout;        /* milliseconds */
+    char public_url[CONF_TEXT_MAX];
 };
 
 /* Rows for conf_load, conf_help and conf_print; offsets are those of struct settings. */

@@ -15,7 +15,7 @@ settings_write() {
         "auth_password_file = $secrets/auth.password" "sealing_key_file = $secrets/sealing.key" \
         "jobs_password_file = $secrets/jobs.password" "jobs_slots = 1" "mail_dir = $1/mail" "public_url = ${url:-http://$3}" "$database"
     settings_file "$conf/gremioctl.conf" "secrets_dir = $secrets" "sql_dir = $project/sql" "db_user = $db_user" \
-        "$database"
+        "public_url = ${url:-http://$3}" "$database"
 }
 
 settings_file() {

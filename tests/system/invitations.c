@@ -296,6 +296,59 @@ Test(invitations, there_is_an_end_to_sending)
     api_release();
 }
 
+/* From gremioctl to the first login: nobody but the owner ever has the password. */
+Test(invitations, an_owner_chooses_the_first_password)
+{
+    const char *email = new_address(), *link;
+    char *output, *slug = api_text("%s", api_unique("own"));
+    slug[3] = '-';
+    const char *args[] = { "--json",
+                           "tenant",
+                           "create",
+                           slug,
+                           "--name",
+                           "Con enlace",
+                           "--owner-email",
+                           email,
+                           "--invite-owner",
+                           "--sector",
+                           "dental",
+                           "--country",
+                           "MX",
+                           "--time-zone",
+                           "America/Mexico_City",
+                           "--locale",
+                           "es-MX",
+                           "--currency",
+                           "MXN",
+                           NULL };
+    cr_assert_eq(stack_ctl(args, &output), 0, "%s", output);
+    struct json_object *made = json_tokener_parse(output), *tenant, *code, *password;
+    cr_assert(json_object_object_get_ex(made, "tenant", &tenant), "%s", output);
+    cr_expect(json_object_object_get_ex(tenant, "owner_link", &code));
+    link = json_object_get_string(code);
+    cr_expect(!json_object_object_get_ex(tenant, "password", &password) || !password);
+    cr_assert(link && strncmp(link, stack_env("GREMIO_URL"), strlen(stack_env("GREMIO_URL"))) == 0);
+    struct api a = api_anonymous();
+    int status;
+    struct api none = api_try_login(email, "", &status);
+    cr_expect_neq(status, 200);
+    cr_expect_eq(api_post(&a, "/api/v1/auth/password/reset",
+                          "{\"token\":\"%s\",\"new_password\":\"" PHRASE "\"}",
+                          strchr(link, '#') + 1)
+                     ->status,
+                 204);
+    struct api owner = api_try_login(email, PHRASE, &status);
+    cr_expect_eq(status, 200);
+    cr_expect_str_eq(answer_text(api_get(&owner, "/api/v1/me"), "role"), "owner");
+    json_object_put(made);
+    free(output);
+    api_close(&none);
+    api_close(&owner);
+    api_close(&a);
+    api_release();
+}
+
 struct racer {
     pthread_t thread;
     const char *code;

@@ -207,6 +207,7 @@ const struct route invitation_routes[] = {
         .path = "/api/v1/invitations",
         .summary = "Invite somebody to work here: a link goes to the address",
         .need = PERM_STAFF_WRITE,
+        .step_up = true,
         .cost = COST_FAST,
         .params = invitation_create_params,
         .vars = invitation_vars,
