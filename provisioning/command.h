@@ -65,6 +65,7 @@ extern const struct command cmd_tenant_commands[];
 extern const struct command cmd_import_commands[];
 extern const struct command cmd_migrate_commands[];
 extern const struct command cmd_operator_commands[];
+extern const struct command cmd_account_commands[];
 extern const struct command cmd_keys_commands[];
 extern const struct command cmd_demo_commands[];
 

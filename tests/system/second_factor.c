@@ -466,6 +466,41 @@ Test(second_factor, guessing_codes_gets_slow_and_the_owner_gets_in)
     api_release();
 }
 
+/* Guessing slowly is no way in either: after a hundred wrong codes in a row only a backup code is taken. */
+Test(second_factor, a_hundred_wrong_codes_in_a_row_are_the_last)
+{
+    struct person p = new_enrolled("staff");
+    for (int i = 0; i < 100; i++) {
+        if (i % 8 == 0) {
+            forget_failures();
+        }
+        cr_assert_eq(login(p.email, WRONG)->status, 401);
+    }
+    forget_failures();
+    expect_refused(login(p.email, authenticator_code(&p.app, 0)), 401, "invalid_code",
+                   "a good one");
+    cr_expect_eq(login(p.email, p.backup[0])->status, 200, "a backup code");
+    cr_expect_eq(login(p.email, authenticator_code(&p.app, 0))->status, 200, "and then the next");
+    forget_failures();
+    api_close(&p.api);
+    api_release();
+}
+
+/* Device and backup codes are lost: an operator helps, and whoever has found the device is out. */
+Test(second_factor, an_operator_removes_what_was_lost)
+{
+    struct person p = new_enrolled("staff");
+    const char *const args[] = { "account", "remove-factor", p.email, NULL };
+    cr_expect_eq(stack_ctl(args, NULL), 0);
+    cr_expect(wait_until(is_dead, &p.api, WAIT_LONG_MS), "a session lives");
+    cr_expect_eq(login(p.email, NULL)->status, 200);
+    cr_expect_eq(stack_ctl(args, NULL), 3, "removed twice");
+    cr_expect_eq(
+        stack_ctl((const char *const[]){ "account", "remove-factor", "nowhere", NULL }, NULL), 2);
+    api_close(&p.api);
+    api_release();
+}
+
 static struct answer *remove_factor(struct person *p, const char *password, const char *code)
 {
     return api_send(&p->api, "DELETE", FACTOR,

@@ -24,8 +24,20 @@ const struct stmt factor_find_stmt = {
 
 const struct stmt factor_take_stmt = {
     "take",
-    "UPDATE public.second_factor SET last_step = :step WHERE account_id = :account"
-    " AND confirmed_at IS NOT NULL AND last_step < :step RETURNING last_step",
+    "UPDATE public.second_factor SET last_step = :step, failures = 0 WHERE account_id = :account"
+    " AND confirmed_at IS NOT NULL AND last_step < :step AND failures < " FACTOR_FAILURES
+    " RETURNING last_step",
+};
+
+const struct stmt factor_forgive_stmt = {
+    "forgive",
+    "UPDATE public.second_factor SET failures = 0 WHERE account_id = :account AND failures > 0",
+};
+
+const struct stmt factor_miss_stmt = {
+    "miss",
+    "UPDATE public.second_factor SET failures = least(failures + 1, " FACTOR_FAILURES
+    ") WHERE account_id = :account",
 };
 
 const struct stmt factor_spend_stmt = {
@@ -147,18 +159,13 @@ static enum err use_backup_code(struct call *c, const char *text, bool *good)
     call_set(c, "code_hash", hash);
     TRY(call_query(c, &factor_spend_stmt, &rows));
     *good = PQntuples(rows) > 0;
-    return OK;
+    return *good ? call_post(c, &factor_forgive_stmt) : OK;
 }
 
-enum err factor_use(struct call *c, const PGresult *rows, bool *good)
+static enum err use_timed_code(struct call *c, const PGresult *rows, const char *code, bool *good)
 {
-    const char *code = call_get(c, "code")->text;
     uint8_t secret[TOTP_SECRET_BYTES];
     PGresult *taken;
-    *good = false;
-    if (!code || strlen(code) != TOTP_DIGITS) {
-        return code ? use_backup_code(c, code, good) : OK;
-    }
     TRY(factor_open(c, call_cell(rows, 0, "secret_sealed"), secret));
     int64_t step = totp_find((struct slice){ (const char *)secret, sizeof(secret) }, clock_wall_s(),
                              slice_of(code));
@@ -170,4 +177,16 @@ enum err factor_use(struct call *c, const PGresult *rows, bool *good)
     TRY(call_query(c, &factor_take_stmt, &taken));
     *good = PQntuples(taken) > 0;
     return OK;
+}
+
+enum err factor_use(struct call *c, const PGresult *rows, bool *good)
+{
+    const char *code = call_get(c, "code")->text;
+    *good = false;
+    if (!code) {
+        return OK;
+    }
+    TRY(strlen(code) == TOTP_DIGITS ? use_timed_code(c, rows, code, good)
+                                    : use_backup_code(c, code, good));
+    return *good ? OK : call_post(c, &factor_miss_stmt);
 }

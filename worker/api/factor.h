@@ -8,7 +8,9 @@
 #include "worker/call.h"
 
 #define FACTOR_BACKUP_CODES 10
-#define FACTOR_CODE_TEXT    12 /* "abcde-fghij" with its NUL */
+/* Wrong codes in a row after which only a backup code is taken: one chance in 3,000 for who guesses all of them. */
+#define FACTOR_FAILURES  "100"
+#define FACTOR_CODE_TEXT 12 /* "abcde-fghij" with its NUL */
 
 /* The body's code, for .params; FACTOR_VARS and FACTOR_STMTS for .vars and .stmts. The account is the route's var "account". */
 #define FACTOR_CODE_PARAM                                                         \
@@ -19,12 +21,16 @@
     {                                       \
         .name = "code_hash", .type = T_TEXT \
     }
-#define FACTOR_STMTS &factor_find_stmt, &factor_take_stmt, &factor_spend_stmt
-extern const struct stmt factor_find_stmt, factor_take_stmt, factor_spend_stmt;
+#define FACTOR_STMTS                                                                \
+    &factor_find_stmt, &factor_take_stmt, &factor_spend_stmt, &factor_forgive_stmt, \
+        &factor_miss_stmt
+extern const struct stmt factor_find_stmt, factor_take_stmt, factor_spend_stmt, factor_forgive_stmt,
+    factor_miss_stmt;
 
 /* *rows gets the confirmed factor's row; none when the account has no second factor. */
 MUST_USE enum err factor_find(struct call *c, PGresult **rows);
-/* Uses the body's code up; *good is whether it was one and nobody had used it. rows as factor_find gave them. The account's row is
+/* Uses the body's code up; *good is whether it was one and nobody had used it; if not, that is on record once
+ * the caller has counted it (login_guard_fail). rows as factor_find gave them. The account's row is
  * locked before, as everywhere. */
 MUST_USE enum err factor_use(struct call *c, const PGresult *rows, bool *good);
 
