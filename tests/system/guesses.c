@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "tests/support/api.h"
+#include "tests/support/authenticator.h"
 #include "tests/support/db.h"
 #include "tests/support/stack.h"
 
@@ -24,6 +25,7 @@ struct kind {
     const char *name, *path, *body; /* body: %s is the guess; NULL: GET with it as access token */
     const char *like;
     size_t secret;
+    bool digits; /* it is made of these alone */
     atomic_uint tried, hit, broken;
 };
 
@@ -36,6 +38,12 @@ static struct kind kinds[] = {
       .body = "{\"refresh_token\":\"%s\"}",
       .secret = 20 },
     { .name = "access token", .path = "/api/v1/me", .secret = 80 },
+    /* By who has the password already. */
+    { .name = "code of the second factor",
+      .path = "/api/v1/auth/login",
+      .like = "000000",
+      .secret = 6,
+      .digits = true },
 };
 
 struct guesser {
@@ -51,7 +59,8 @@ static void make_guess(const struct kind *k, unsigned *seed, char *out, size_t c
     snprintf(out, cap, "%s", k->like && k->like[0] ? k->like : "guess-xxxxxxxx");
     size_t n = strlen(out), secret = k->secret ? k->secret : 8;
     for (size_t i = n - secret; i < n; i++) {
-        out[i] = letters[(unsigned)rand_r(seed) % (sizeof letters - 1)];
+        unsigned any = (unsigned)rand_r(seed);
+        out[i] = k->digits ? "0123456789"[any % 10] : letters[any % (sizeof letters - 1)];
     }
 }
 
@@ -117,6 +126,19 @@ static int login_from(const char *from)
     return r->status;
 }
 
+/* The other owner sets up a second factor; its code is guessed with the right password. */
+static void enrol_other(struct api *other)
+{
+    struct answer *r = api_post(other, "/api/v1/auth/second-factor", "{\"password\":\"%s\"}",
+                                stack_password());
+    struct authenticator app = authenticator_with(answer_text(r, "secret"));
+    r = api_post(other, "/api/v1/auth/second-factor/confirm", "{\"code\":\"%s\"}",
+                 authenticator_code(&app, 0));
+    cr_assert_eq(r->status, 200, "%d %s", r->status, r->http.body);
+    kinds[3].body = api_text("{\"email\":\"" OWNER_B "\",\"password\":\"%s\",\"code\":\"%%s\"}",
+                             stack_password());
+}
+
 static void guess_all(struct guesser *g, int guesses)
 {
     for (size_t i = 0; i < GUESSERS; i++) {
@@ -147,6 +169,8 @@ Test(guesses, nothing_is_hit_and_the_owner_gets_in)
     struct api owner = api_login(OWNER_A);
     kinds[1].like = owner.refresh;
     kinds[2].like = owner.token;
+    struct api other = api_login(OWNER_B);
+    enrol_other(&other);
     cr_assert_eq(login_from(OWNER_PLACE), 200);
     int all = soak ? (int)strtol(soak, NULL, 10) : GUESSES;
     guess_all(guessers, all / 4);
@@ -157,7 +181,9 @@ Test(guesses, nothing_is_hit_and_the_owner_gets_in)
     cr_expect_eq(login_from(OWNER_PLACE), 200, "the owner is locked out");
     cr_expect_eq(api_get(&owner, "/api/v1/me")->status, 200, "the owner's session ended");
     cr_expect_leq(grown, RSS_GROWTH, "%ld KiB more", grown);
+    cr_expect_eq(api_get(&other, "/api/v1/me")->status, 200, "the other owner's session ended");
     printf("guesses: the owner got in; router and slots grew by %ld KiB\n", grown);
     api_close(&owner);
+    api_close(&other);
     api_release();
 }
