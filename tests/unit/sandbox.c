@@ -83,12 +83,26 @@ static int find_host(void)
     return failed || !me ? EIO : 0;
 }
 
+/* A message as mail_file.c writes it. */
+static int replace_file(void)
+{
+    char draft[64], name[64];
+    snprintf(draft, sizeof draft, "/tmp/sandbox-%d.tmp", (int)getpid());
+    snprintf(name, sizeof name, "/tmp/sandbox-%d", (int)getppid());
+    int fd = open(draft, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    bool fine = fd >= 0 && write(fd, "x", 1) == 1 && fsync(fd) == 0 && close(fd) == 0 &&
+                renameat(AT_FDCWD, draft, AT_FDCWD, name) == 0;
+    return fine ? 0 : errno;
+}
+
+static bool writing;
+
 /* The child's wait status after doing it inside the filter. */
 static int inside(enum sandbox_mode mode, int (*what)(void))
 {
     pid_t pid = fork();
     if (pid == 0) {
-        if (sandbox_enter(mode) != OK) {
+        if ((writing ? sandbox_enter_writing(mode) : sandbox_enter(mode)) != OK) {
             _exit(200);
         }
         _exit(what());
@@ -110,6 +124,23 @@ Test(sandbox, strict_kills)
     }
     cr_expect_eq(inside(SANDBOX_STRICT, do_daily_work), 0);
     cr_expect_eq(inside(SANDBOX_STRICT, find_host), 0);
+}
+
+/* A process that delivers files may write them, and nothing more. */
+Test(sandbox, writing_writes_and_no_more)
+{
+    char name[64];
+    snprintf(name, sizeof name, "/tmp/sandbox-%d", (int)getpid());
+    writing = true;
+    cr_expect_eq(inside(SANDBOX_STRICT, replace_file), 0);
+    cr_expect_eq(access(name, F_OK), 0);
+    unlink(name);
+    cr_expect_eq(inside(SANDBOX_STRICT, write_file), 0);
+    for (size_t i = 0; FILTERED && i < ARRAY_LEN(forbidden); i++) {
+        int status = inside(SANDBOX_STRICT, forbidden[i]);
+        bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+        cr_expect(killed != (forbidden[i] == write_file), "%zu: status %x", i, (unsigned)status);
+    }
 }
 
 Test(sandbox, on_refuses)
