@@ -9,6 +9,7 @@
 #include "tests/support/db.h"
 #include "tests/support/mail.h"
 #include "tests/support/stack.h"
+#include "tests/support/wait.h"
 
 #define INVITE "/api/v1/invitations"
 #define ACCEPT "/api/v1/invitations/accept"
@@ -349,6 +350,15 @@ Test(invitations, an_owner_chooses_the_first_password)
     api_release();
 }
 
+/* Those that are inside at once: two at least wait for each other or for who holds the token. */
+static bool two_wait(void *arg)
+{
+    return db_number(arg,
+                     "SELECT count(*) FROM pg_stat_activity WHERE usename = 'gremio_auth' AND"
+                     " wait_event_type = 'Lock'",
+                     NULL) >= 2;
+}
+
 struct racer {
     pthread_t thread;
     const char *code;
@@ -370,11 +380,20 @@ Test(invitations, of_many_at_once_one_joins)
     invited(&owner, email);
     struct mail_read m = mail_wait(email, 1);
     struct racer racers[6];
+    PGconn *holder = db_super(), *watcher = db_super();
+    db_do(holder, "BEGIN");
+    db_do(holder,
+          api_text("SELECT id FROM public.one_time_token WHERE bound_email = '%s' FOR UPDATE",
+                   email));
     int won = 0;
     for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
         racers[i].code = m.code;
         pthread_create(&racers[i].thread, NULL, race, &racers[i]);
     }
+    cr_expect(wait_until(two_wait, watcher, WAIT_LONG_MS));
+    db_do(holder, "COMMIT");
+    PQfinish(holder);
+    PQfinish(watcher);
     for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
         pthread_join(racers[i].thread, NULL);
         cr_expect(racers[i].status == 200 || racers[i].status == 410, "%d", racers[i].status);

@@ -10,6 +10,7 @@
 #include "tests/support/db.h"
 #include "tests/support/mail.h"
 #include "tests/support/stack.h"
+#include "tests/support/wait.h"
 
 #define FORGOT "/api/v1/auth/password/forgot"
 #define RESET  "/api/v1/auth/password/reset"
@@ -217,6 +218,15 @@ Test(recovery, asking_has_limits)
     api_release();
 }
 
+/* Those that are inside at once: two at least wait for each other or for who holds the token. */
+static bool two_wait(void *arg)
+{
+    return db_number(arg,
+                     "SELECT count(*) FROM pg_stat_activity WHERE usename = 'gremio_auth' AND"
+                     " wait_event_type = 'Lock'",
+                     NULL) >= 2;
+}
+
 struct racer {
     pthread_t thread;
     const char *code;
@@ -238,12 +248,21 @@ Test(recovery, of_many_at_once_one_wins)
     cr_assert_eq(ask("127.0.7.4", email)->status, 202);
     struct mail_read m = mail_wait(email, 1);
     struct racer racers[6];
+    PGconn *holder = db_super(), *watcher = db_super();
+    db_do(holder, "BEGIN");
+    db_do(holder,
+          api_text("SELECT id FROM public.one_time_token WHERE bound_email = '%s' FOR UPDATE",
+                   email));
     int won = 0, in = 0;
     for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
         racers[i].code = m.code;
         snprintf(racers[i].password, sizeof racers[i].password, "frase larga y nueva %zu", i);
         pthread_create(&racers[i].thread, NULL, race, &racers[i]);
     }
+    cr_expect(wait_until(two_wait, watcher, WAIT_LONG_MS));
+    db_do(holder, "COMMIT");
+    PQfinish(holder);
+    PQfinish(watcher);
     for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
         pthread_join(racers[i].thread, NULL);
         bool mine = racers[i].status == 204;
