@@ -89,19 +89,29 @@ static bool reach(struct jobs *j)
     return j->pg != NULL;
 }
 
-/* What was told is looked up afterwards: the words themselves say nothing. */
+/* Takes what was told; what it is about is looked up. True: there was something. */
 static bool hear(struct jobs *j)
 {
     PGnotify *n;
-    struct sbuf none;
-    sbuf_init(&none);
-    if (!PQconsumeInput(j->pg)) {
-        drop(j, "", &none);
-        return false;
-    }
+    bool heard = false;
     while ((n = PQnotifies(j->pg))) {
         PQfreemem(n);
+        heard = true;
     }
+    return heard;
+}
+
+/* Connected, and what was told before now is known. */
+static bool get_ready(struct jobs *j)
+{
+    if (!reach(j)) {
+        return false;
+    }
+    if (!PQconsumeInput(j->pg)) {
+        jobs_fini(j);
+        return false;
+    }
+    (void)hear(j);
     return true;
 }
 
@@ -147,7 +157,7 @@ bool jobs_turn(struct jobs *j)
 {
     struct sbuf why;
     bool more = false, found = false;
-    if (!reach(j) || !hear(j)) {
+    if (!get_ready(j)) {
         return false;
     }
     if (!j->env->settings->mail_dir[0]) {
@@ -165,5 +175,6 @@ bool jobs_turn(struct jobs *j)
         drop(j, "jobs_failed", &why);
     }
     sbuf_fini(&why);
-    return e == OK && (more || found);
+    /* A word that came with the answers is in no socket any more. */
+    return e == OK && (hear(j) || more || found);
 }
