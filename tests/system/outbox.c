@@ -17,8 +17,8 @@
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
 
-#define MESSAGES 400
-#define KILLS    4
+#define MESSAGES 300
+#define KILLS    3
 
 TestSuite(outbox, .timeout = 240);
 
