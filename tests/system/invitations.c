@@ -303,6 +303,44 @@ Test(invitations, there_is_an_end_to_sending)
     api_release();
 }
 
+/* The last word is the database's: whatever the slot says of who was proved, a token opens its own address's account only. */
+Test(invitations, the_database_refuses_a_stranger)
+{
+    struct api owner = api_login(OWNER_A);
+    PGconn *db = db_super(), *auth = db_login("gremio_auth");
+    const char *known = new_address();
+    invited(&owner, known);
+    struct mail_read m = mail_wait(known, 1);
+    cr_assert_eq(accept(m.code, PHRASE)->status, 200);
+    mail_free(&m);
+    char *stranger = db_value(db, "SELECT id FROM public.account WHERE email = $1", OWNER_B, NULL);
+    struct api b = api_login(OWNER_B);
+    const char *fresh = new_address();
+    const struct {
+        const char *email, *proved;
+    } tries[] = { { known, stranger }, { known, NULL }, { fresh, stranger } };
+    invited(&b, known);
+    invited(&b, fresh);
+    for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+        char *said = db_value(
+            auth,
+            api_text("SELECT ext.invitation_accept(t.secret_hash, %s, gen_random_uuid(),"
+                     " gen_random_uuid(), 'x') FROM public.one_time_token t WHERE"
+                     " t.bound_email = $1 AND t.consumed_at IS NULL",
+                     tries[i].proved ? api_text("'%s'", stranger) : "NULL"),
+            tries[i].email, NULL);
+        cr_expect_str_eq(said, "stranger", "%zu", i);
+        free(said);
+    }
+    cr_expect_eq(answer_count(api_get(&b, INVITE), "data") >= 2, true);
+    free(stranger);
+    PQfinish(db);
+    PQfinish(auth);
+    api_close(&b);
+    api_close(&owner);
+    api_release();
+}
+
 /* From gremioctl to the first login: nobody but the owner ever has the password. */
 Test(invitations, an_owner_chooses_the_first_password)
 {

@@ -218,6 +218,30 @@ Test(outbox, what_cannot_be_written_is_given_up)
     api_release();
 }
 
+/* A message that is for later waits, and lets others pass. */
+Test(outbox, what_is_for_later_waits)
+{
+    PGconn *db = db_super();
+    char *hex = sealed("Asunto\nTexto\n");
+    db_do(db, "BEGIN");
+    post(db, "public.outbox", "later@example.com", hex);
+    db_do(db, "UPDATE public.outbox SET not_before = now() + interval '1 hour' WHERE recipient ="
+              " 'later@example.com' AND state = 'queued'");
+    db_do(db, "COMMIT");
+    post(db, "public.outbox", "sooner@example.com", hex);
+    db_do(db, "NOTIFY gremio_work");
+    struct mail_read m = mail_wait("sooner@example.com", 1);
+    cr_expect_eq(mail_count("later@example.com"), 0);
+    mail_free(&m);
+    db_do(db, "UPDATE public.outbox SET not_before = now() WHERE recipient = 'later@example.com'");
+    db_do(db, "NOTIFY gremio_work");
+    m = mail_wait("later@example.com", 1);
+    mail_free(&m);
+    free(hex);
+    PQfinish(db);
+    api_release();
+}
+
 /* Nobody has to tell: a look every few seconds finds what was not told of. */
 Test(outbox, is_found_without_word_of_it)
 {
