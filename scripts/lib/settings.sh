@@ -7,8 +7,8 @@
 settings_write() {
     local conf=$1/conf secrets=$1/secrets run=$2 database
     database=$(printf 'db_host = %s\ndb_port = %s\ndb_name = %s' "$db_host" "$db_port" "$db_name")
-    mkdir -p "$conf"
-    mkdir -p -m 0700 "$1/mail"
+    mkdir -p "$conf" "$1/mail"
+    chmod 0700 "$1/mail"
     settings_file "$conf/router.conf" "listen = $3" "metrics_listen = $4" "slots_dir = $run/slots" \
         "static_dir = $5" "db_password_file = $secrets/router.password" "$database"
     settings_file "$conf/worker.conf" "slots_dir = $run/slots" "pool_key_file = $secrets/pool.key" \
