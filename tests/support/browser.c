@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* One chromedriver with one session. Every command is an HTTP request of its own and answers {"value": ...}; an error's value
+ * names itself, and fails the test with what the driver says. */
+#include "tests/support/browser.h"
+
+#include <criterion/criterion.h>
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/api.h"
+#include "tests/support/http_client.h"
+#include "tests/support/stack.h"
+#include "tests/support/wait.h"
+
+#define ELEMENT    "element-6066-11e4-a52e-4f735466cecf" /* WebDriver's name for a web element's id */
+#define TIMEOUT_MS 120000
+
+struct browser {
+    pid_t driver;
+    int port;
+    char session[80];
+};
+
+/* ---- the wire ---- */
+
+/* The answer's value, owned by the caller; *status of HTTP, 0 when nobody answers. */
+static struct json_object *ask(int port, const char *method, const char *path, const char *body,
+                               int *status)
+{
+    struct http_client c;
+    struct http_response r;
+    struct json_object *whole = NULL, *value = NULL;
+    *status = 0;
+    if (!http_client_open(&c, "127.0.0.1", port)) {
+        return NULL;
+    }
+    c.timeout_ms = TIMEOUT_MS;
+    http_client_send_text(&c,
+                          api_text("%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: "
+                                   "application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                                   method, path, port, body ? strlen(body) : 0, body ? body : ""));
+    if (http_client_read(&c, false, &r)) {
+        *status = r.status;
+        whole = json_tokener_parse(r.body);
+        if (json_object_object_get_ex(whole, "value", &value)) {
+            json_object_get(value);
+        }
+        json_object_put(whole);
+        http_response_free(&r);
+    }
+    http_client_close(&c);
+    return value;
+}
+
+/* A command of the session; the test fails when it is refused. */
+static struct json_object *command(struct browser *b, const char *method, const char *path,
+                                   const char *body)
+{
+    int status;
+    struct json_object *value = ask(b->port, method, api_text("/session/%s%s", b->session, path),
+                                    body, &status);
+    cr_assert_eq(status, 200, "%s %s %s: %d %s", method, path, body ? body : "", status,
+                 value ? json_object_to_json_string(value) : "");
+    return value;
+}
+
+static void tell(struct browser *b, const char *path, const char *body)
+{
+    json_object_put(command(b, "POST", path, body));
+}
+
+/* {"name": "text"}, escaped. */
+static const char *object_of(const char *name, const char *text)
+{
+    struct json_object *o = json_object_new_object();
+    json_object_object_add(o, name, json_object_new_string(text));
+    char *out = api_text("%s", json_object_to_json_string(o));
+    json_object_put(o);
+    return out;
+}
+
+static const char *text_of(struct json_object *value)
+{
+    char *out = api_text("%s", value ? json_object_get_string(value) : "");
+    json_object_put(value);
+    return out;
+}
+
+/* ---- opening ---- */
+
+static pid_t start_driver(int port)
+{
+    char option[32], home[300];
+    snprintf(option, sizeof option, "--port=%d", port);
+    snprintf(home, sizeof home, "%s/browser-%d", stack_env("GREMIO_STATE"), port);
+    cr_assert_eq(mkdir(home, 0700), 0);
+    pid_t pid = fork();
+    cr_assert_geq(pid, 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        setenv("TMPDIR", home, 1);
+        setenv("HOME", home, 1);
+        unsetenv("LD_PRELOAD");
+        execlp("chromedriver", "chromedriver", option, "--log-level=OFF", (char *)NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+static bool driver_is_ready(void *arg)
+{
+    int status;
+    struct json_object *value = ask(*(int *)arg, "GET", "/status", NULL, &status), *ready;
+    bool yes = json_object_object_get_ex(value, "ready", &ready) && json_object_get_boolean(ready);
+    json_object_put(value);
+    return yes;
+}
+
+static const char *session_request(const struct browser_options *o)
+{
+    const char *script = o->no_script ? ",\"profile.managed_default_content_settings.javascript\":2"
+                                      : "";
+    return api_text(
+        "{\"capabilities\":{\"alwaysMatch\":{\"browserName\":\"chrome\",\"goog:chromeOptions\":{"
+        "\"args\":[\"--headless=new\",\"--no-sandbox\",\"--disable-dev-shm-usage\","
+        "\"--disable-gpu\",\"--window-size=%d,%d\"],"
+        "\"prefs\":{\"intl.accept_languages\":\"%s\"%s}}}}}",
+        o->width ? o->width : 1280, o->height ? o->height : 800,
+        o->language ? o->language : "en-US,en", script);
+}
+
+struct browser *browser_open(const struct browser_options *options)
+{
+    struct browser *b = calloc(1, sizeof *b);
+    int status;
+    b->port = stack_free_port();
+    b->driver = start_driver(b->port);
+    cr_assert(wait_until(driver_is_ready, &b->port, WAIT_LONG_MS), "chromedriver does not start");
+    struct json_object *id,
+        *value = ask(b->port, "POST", "/session", session_request(options), &status);
+    cr_assert_eq(status, 200, "no session: %d %s", status,
+                 value ? json_object_to_json_string(value) : "");
+    cr_assert(json_object_object_get_ex(value, "sessionId", &id));
+    snprintf(b->session, sizeof b->session, "%s", json_object_get_string(id));
+    json_object_put(value);
+    return b;
+}
+
+void browser_close(struct browser *b)
+{
+    int status;
+    json_object_put(ask(b->port, "DELETE", api_text("/session/%s", b->session), NULL, &status));
+    stack_stop(b->driver, SIGTERM);
+    free(b);
+}
+
+/* ---- pages and elements ---- */
+
+void browser_go(struct browser *b, const char *url)
+{
+    tell(b, "/url", object_of("url", url));
+}
+
+const char *browser_url(struct browser *b)
+{
+    return text_of(command(b, "GET", "/url", NULL));
+}
+
+static const char *find_request(const char *css)
+{
+    struct json_object *o = json_object_new_object();
+    json_object_object_add(o, "using", json_object_new_string("css selector"));
+    json_object_object_add(o, "value", json_object_new_string(css));
+    char *out = api_text("%s", json_object_to_json_string(o));
+    json_object_put(o);
+    return out;
+}
+
+/* "/element/ID" of the first match. */
+static const char *element(struct browser *b, const char *css)
+{
+    struct json_object *id, *value = command(b, "POST", "/element", find_request(css));
+    cr_assert(json_object_object_get_ex(value, ELEMENT, &id), "no %s", css);
+    char *path = api_text("/element/%s", json_object_get_string(id));
+    json_object_put(value);
+    return path;
+}
+
+bool browser_has(struct browser *b, const char *css)
+{
+    struct json_object *value = command(b, "POST", "/elements", find_request(css));
+    bool yes = json_object_array_length(value) > 0;
+    json_object_put(value);
+    return yes;
+}
+
+void browser_click(struct browser *b, const char *css)
+{
+    tell(b, api_text("%s/click", element(b, css)), "{}");
+}
+
+void browser_fill(struct browser *b, const char *css, const char *text)
+{
+    const char *path = element(b, css);
+    tell(b, api_text("%s/clear", path), "{}");
+    tell(b, api_text("%s/value", path), object_of("text", text));
+}
+
+const char *browser_text(struct browser *b, const char *css)
+{
+    return text_of(command(b, "GET", api_text("%s/text", element(b, css)), NULL));
+}
+
+const char *browser_attribute(struct browser *b, const char *css, const char *name)
+{
+    return text_of(command(b, "GET", api_text("%s/attribute/%s", element(b, css), name), NULL));
+}
