@@ -203,7 +203,7 @@ static void put_tenant(struct writer *w, const struct tenant *t)
     put_short(w, t->slug);
     put_u16(w, t->pool);
     put_u8(w, (uint8_t)t->state);
-    put_u32(w, t->schema_version);
+    put_u32(w, t->roles_version);
 }
 
 static void put_principal(struct writer *w, const struct principal *p)
@@ -480,7 +480,7 @@ static void get_tenant(struct reader *r, struct tenant *t)
     (void)get_short(r, t->slug, sizeof(t->slug));
     t->pool = get_u16(r);
     t->state = (enum tenant_state)get_below(r, TENANT_STATE_COUNT);
-    t->schema_version = get_u32(r);
+    t->roles_version = get_u32(r);
     if (!tenant_code_valid(code) || t->pool >= TENANT_POOLS_MAX) {
         r->bad = true;
     }

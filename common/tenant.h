@@ -32,7 +32,7 @@ struct tenant {
     char slug[TENANT_SLUG_MAX]; /* the practice's public name, may change */
     uint16_t pool;              /* 0 .. TENANT_POOLS_MAX - 1 */
     enum tenant_state state;
-    uint32_t schema_version;
+    uint32_t roles_version; /* changes with the roles that the practice made */
 };
 
 /* 4 to 8 of [a-z0-9]. */

@@ -89,7 +89,7 @@ static enum err fill_staff(struct filling *f, const char *owner_id)
         " resources as (insert into resource(id, kind) select id, 'staff' from people"
         "  where id <> $2)"
         " insert into staff(id, role, name, email, phone, title, color)"
-        " select id, 'staff', name, email, phone, title, color from people"
+        " select id, 'professional', name, email, phone, title, color from people"
         " on conflict (id) do update set phone = excluded.phone, title = excluded.title,"
         "  color = excluded.color";
     for (const struct demo_staff *s = f->practice->staff; s->name; s++) {

@@ -78,7 +78,7 @@ static enum err read_tenant(const PGresult *r, struct tenant *t)
     TRY(tenant_state_parse(cell(r, 4), &t->state));
     TRY(str_int(cell(r, 5), 0, INT32_MAX, &version));
     t->pool = (uint16_t)pool;
-    t->schema_version = (uint32_t)version;
+    t->roles_version = (uint32_t)version;
     return tenant_code_valid(cell(r, 1)) ? OK : E_BAD_REQUEST;
 }
 
@@ -188,7 +188,7 @@ static const struct sync_row {
     void (*end)(struct directory_sync *s);
 } sync_rows[Q_COUNT] = {
     [Q_LISTEN] = { "listen gremio_directory", row_none, end_listen },
-    [Q_TENANTS] = { "select id, code, slug, pool, state, schema_version from public.tenant",
+    [Q_TENANTS] = { "select id, code, slug, pool, state, roles_version from public.tenant",
                     row_tenant, end_tenants },
     [Q_KEYS] = { "select kid, alg, public_pem from public.signing_key"
                  " where state in ('next', 'active', 'retiring') order by kid",
@@ -198,7 +198,7 @@ static const struct sync_row {
                          TOKEN_LIFETIME_MAX_S) " seconds' - interval '1 minute' order by "
                                                "revoked_at",
                      row_session, end_sessions },
-    [Q_CHANGED] = { "select id, code, slug, pool, state, schema_version from public.tenant"
+    [Q_CHANGED] = { "select id, code, slug, pool, state, roles_version from public.tenant"
                     " where id = any($1::uuid[])",
                     row_changed, end_changed },
     [Q_PING] = { "select 1", row_none, end_ping },

@@ -15,6 +15,8 @@ const struct route *const route_tables[] = {
     me_routes,
     business_routes,
     staff_routes,
+    role_routes,
+    api_key_routes,
     invitation_routes,
     joining_routes,
     service_routes,

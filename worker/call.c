@@ -80,7 +80,7 @@ static const struct stmt_plan *plan_of(const struct call *c, const struct stmt *
     if (!plan) {
         undeclared(c, s->name);
     }
-    return plan;
+    return stmt_for(plan, c);
 }
 
 static enum err note(struct call *c, enum err e)

@@ -27,6 +27,8 @@ struct call {
     const struct route_plan *plan; /* what boot made of route: worker/routes.h */
     struct sbuf *body;             /* what reply.body is written to; kept from request to request */
     struct problem problem;        /* filled by whoever refuses; err is the answer's */
+    struct perm_set perms;         /* of the caller; nothing on open routes */
+    enum reach reach;              /* of the route's permission */
     bool keep; /* set by a handler that refuses: what it wrote is committed all the same */
     struct frame_reply reply;   /* SHAPE_RAW handlers and framework fill it; body in arena */
     const struct slot_env *env; /* what this slot kind owns (keys, limits): worker/slot_env.h */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/str.h"
+#include "worker/call.h"
 #include "worker/routes.h"
 
 enum { OID_BYTEA = 17, OID_INT4 = 23, OID_TEXT = 25, OID_UUID = 2950 };
@@ -125,6 +126,12 @@ static struct slice cell_copy(struct call *c, const PGresult *r, int field)
     return text ? (struct slice){ .p = text, .n = s.n } : (struct slice){ 0 };
 }
 
+/* An answer that is not to be stored anywhere is not stored here either. */
+static const char *const shown_once[2] = {
+    "Ya se hizo, y la respuesta se muestra una sola vez: revóquelo y haga otro",
+    "It was done already, and its answer is shown once: revoke it and make another",
+};
+
 static enum err replay(struct call *c, const PGresult *r)
 {
     int64_t status = 0;
@@ -136,6 +143,9 @@ static enum err replay(struct call *c, const PGresult *r)
     }
     if (str_int(slice_of(PQgetvalue(r, 0, 1)), 200, 599, &status) != OK) {
         return E_IDEMPOTENCY_BUSY;
+    }
+    if (PQgetisnull(r, 0, 5)) {
+        return call_refuse(c, E_STATE_CONFLICT, shown_once[LANG_ES], shown_once[LANG_EN]);
     }
     bool json = strcmp(PQgetvalue(r, 0, 2), "json") == 0;
     c->reply = (struct frame_reply){
@@ -187,8 +197,8 @@ enum err exact_store(struct call *c)
     snprintf(status, sizeof(status), "%u", c->reply.status);
     const char *etag = arena_text(c->arena, c->reply.etag);
     const char *location = arena_text(c->arena, c->reply.location);
-    const char *body = arena_text(c->arena, c->reply.body);
-    if (!etag || !location || !body) {
+    const char *body = c->reply.no_store ? NULL : arena_text(c->arena, c->reply.body);
+    if (!etag || !location || (!body && !c->reply.no_store)) {
         return E_NOMEM;
     }
     const char *values[] = {

@@ -6,7 +6,7 @@
 
 #include "common/clock.h"
 #include "common/str.h"
-#include "worker/perms.h"
+#include "worker/role_cache.h"
 #include "worker/slot_env.h"
 
 static enum err check_route(struct call *c, struct route_match *match)
@@ -47,8 +47,21 @@ static enum err check_state(const struct call *c)
     return E_TENANT_BUSY;
 }
 
+/* Auth slots are about accounts, whose members all have PERM_SELF and nothing else there; keys and clients have no account. */
+static enum err check_perms(struct call *c)
+{
+    static const struct perm_set member = { .reach = { [PERM_SELF] = REACH_ALL } };
+    const char *role = c->req->principal.role;
+    const struct perm_set *set = c->plan->kind != KIND_AUTH ? role_cache_find(c->req)
+                                 : role_cache_is_key(role)  ? NULL
+                                                            : &member;
+    c->perms = set ? *set : (struct perm_set){ 0 };
+    c->reach = (enum reach)c->perms.reach[c->route->need];
+    return c->reach == REACH_NONE ? E_FORBIDDEN : OK;
+}
+
 /* The router verified the token; what it says must still fit the practice it named. */
-static enum err check_access(const struct call *c)
+static enum err check_access(struct call *c)
 {
     const struct frame_request *req = c->req;
     if (c->route->open) {
@@ -67,7 +80,7 @@ static enum err check_access(const struct call *c)
     if (req->principal.enrol && !c->route->enrolment) {
         return E_ENROLMENT;
     }
-    return perms_allow(req->principal.role, c->route->need) ? OK : E_FORBIDDEN;
+    return check_perms(c);
 }
 
 /* What is dangerous wants a recent proof: a session left open, or its stolen token, is not enough. */
@@ -118,6 +131,11 @@ static void set_version(struct call *c, int64_t version)
     }
 }
 
+static struct value truth(bool yes)
+{
+    return (struct value){ .present = true, .text = yes ? "t" : "f", .number = yes };
+}
+
 static void fill_builtins(struct call *c)
 {
     unsigned want = c->plan->builtins;
@@ -140,6 +158,8 @@ static void fill_builtins(struct call *c)
         struct uuid id = uuid_v7();
         set_uuid(c, BUILTIN_NEW_ID, &id);
     }
+    c->builtins[BUILTIN_REACH_ALL] = truth(c->reach == REACH_ALL);
+    c->builtins[BUILTIN_REACH_TEAM] = truth(c->reach >= REACH_TEAM);
     if (me->present) {
         c->builtins[BUILTIN_ME_ROLE] = (struct value){ .present = true, .text = me->role };
     }

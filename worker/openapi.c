@@ -195,9 +195,9 @@ static void write_roles(struct sbuf *b, const struct route *r)
     }
     sbuf_fmt(b, ",\"description\":\"Needs `%s`:", perms_name(r->need));
     bool first = true;
-    for (size_t i = 0; perms_role(i); i++) {
-        if (perms_allow(perms_role(i), r->need)) {
-            sbuf_fmt(b, "%s %s", first ? "" : ",", perms_role(i));
+    for (size_t i = 0; perms_ready_code(i); i++) {
+        if (perms_ready(perms_ready_code(i))->reach[r->need] != REACH_NONE) {
+            sbuf_fmt(b, "%s %s", first ? "" : ",", perms_ready_code(i));
             first = false;
         }
     }

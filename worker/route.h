@@ -82,19 +82,38 @@ enum perm {
     PERM_BUSINESS_READ,
     PERM_BUSINESS_WRITE,
     PERM_STAFF_READ,
-    PERM_STAFF_WRITE,
+    PERM_STAFF_WRITE, /* members and invitations */
+    PERM_ROLE_WRITE,
+    PERM_KEY_WRITE, /* keys for integrations */
     PERM_SERVICE_READ,
     PERM_SERVICE_WRITE,
     PERM_CLIENT_READ,
     PERM_CLIENT_WRITE,
     PERM_APPOINTMENT_READ,
-    PERM_APPOINTMENT_WRITE,
+    PERM_APPOINTMENT_BOOK,
+    PERM_APPOINTMENT_CHANGE, /* move, and what takes no time */
+    PERM_APPOINTMENT_CANCEL,
+    PERM_APPOINTMENT_ATTEND, /* the steps of a visit: arrived, begun, over, not come */
     PERM_COUNT,
+};
+
+/* Whose rows a permission reaches. Permissions about clients and appointments have a reach, the others all or none. */
+enum reach {
+    REACH_NONE = 0,
+    REACH_OWN,  /* my appointments, clients that are mine or come to me */
+    REACH_TEAM, /* and those of whoever is in the same team */
+    REACH_ALL,
+};
+
+struct perm_set {
+    uint8_t reach[PERM_COUNT]; /* enum reach */
 };
 
 /* One SQL statement with :name placeholders. Names are the route's params, its vars, or the built-in ones:
  *   :new_id (a fresh UUIDv7 per request), :me_member, :me_account, :me_session, :me_role, :tenant_id, :if_version.
- * ":name?" is a boolean: was the body field present. "::" is a cast as usual. */
+ * ":name?" is a boolean: was the body field present. "::" is a cast as usual. ":scope(client c)" is the condition that row c
+ * of table client is within the caller's reach (worker/scope.h): a row's statement about clients, appointments or their
+ * staff has one, or the worker does not start. */
 struct stmt {
     const char *name; /* unique within the route: for logs */
     const char *sql;
@@ -109,7 +128,9 @@ struct route {
     const char *summary; /* one line, English, for OpenAPI */
     bool open;           /* no token: need must be PERM_NONE */
     enum perm need;
-    bool step_up;   /* dangerous: the session must have proved itself within step_up_within */
+    bool step_up; /* dangerous: the session must have proved itself within step_up_within */
+    bool
+        unowned; /* whatever the permission's reach, there is nobody's row in it yet: what it makes becomes the caller's */
     bool enrolment; /* also for who still has to set up a second factor before anything else */
     enum cost cost;
     uint32_t max_body; /* bytes; 0: 64 KiB for methods with body rows, none otherwise */
@@ -155,7 +176,7 @@ extern const struct route *const route_tables[];
 extern const struct route auth_routes[], keys_routes[], session_routes[], account_routes[],
     recovery_routes[], invitation_routes[], joining_routes[], email_routes[],
     second_factor_routes[], step_up_routes[], business_factor_routes[], me_routes[],
-    business_routes[], staff_routes[], service_routes[], client_routes[], appointment_routes[],
-    openapi_routes[];
+    business_routes[], staff_routes[], role_routes[], api_key_routes[], service_routes[],
+    client_routes[], appointment_routes[], openapi_routes[];
 
 #endif

@@ -5,6 +5,9 @@
 
 #include <stdlib.h>
 
+#include "worker/perms.h"
+#include "worker/scope.h"
+
 enum slot_kind routes_kind(enum cost cost)
 {
     switch (cost) {
@@ -101,9 +104,34 @@ static const char *work_fault(const struct route *r)
     return NULL;
 }
 
+/* Whether what the row runs says whose rows it is about: its own statements all of them, a handler's at least one. */
+static bool is_scoped(const struct route *r)
+{
+    bool scoped = r->sql && scope_marked(r->sql) && (!r->probe || scope_marked(r->probe));
+    for (size_t i = 0; r->stmts && r->stmts[i] && !scoped; i++) {
+        scoped = scope_marked(r->stmts[i]->sql);
+    }
+    return scoped;
+}
+
+static const char *scope_fault(const struct route *r)
+{
+    if (perms_reaches(r->need) && !r->unowned && !is_scoped(r)) {
+        return "needs a permission with a reach, and its statements have no :scope()";
+    }
+    if (!perms_reaches(r->need) && is_scoped(r)) {
+        return "has a :scope(), and its permission has no reach";
+    }
+    if (r->cost == COST_AUTH && r->need > PERM_SELF) {
+        return "is an auth slot's, which knows no practice's roles: open or PERM_SELF";
+    }
+    return NULL;
+}
+
 static const char *row_fault(const struct route *r)
 {
     const char *fault = access_fault(r);
+    fault = fault ? fault : scope_fault(r);
     fault = fault ? fault : shape_fault(r);
     return fault ? fault : work_fault(r);
 }
@@ -243,6 +271,7 @@ static unsigned builtins_of(const struct stmt_plan *list, size_t n)
                 mask |= 1u << list[i].from[j].index;
             }
         }
+        mask |= list[i].narrow ? builtins_of(list[i].narrow, 1) : 0;
     }
     return mask;
 }

@@ -32,9 +32,9 @@ static enum err choose_sql(struct call *c, const struct stmt_plan **out)
     bool with_cursor = false;
     if (c->plan->paged) {
         TRY(page_ask(c, c->plan->page_at, &sort, &with_cursor));
-        *out = &c->plan->sql[2 * sort + with_cursor];
+        *out = stmt_for(&c->plan->sql[2 * sort + with_cursor], c);
     } else {
-        *out = c->plan->sql;
+        *out = stmt_for(c->plan->sql, c);
     }
     return OK;
 }
@@ -62,7 +62,7 @@ enum err run_send(struct call *c)
     const struct stmt_plan *sql;
     enum err e = choose_sql(c, &sql);
     if (e == OK) {
-        e = unit_send(c->unit, sql, c->plan->probe);
+        e = unit_send(c->unit, sql, stmt_for(c->plan->probe, c));
     }
     return e == OK ? OK : refuse(c, e);
 }
@@ -94,7 +94,7 @@ static enum err run_row(struct call *c)
     TRY(choose_sql(c, &sql));
     TRY(unit_query(c->unit, sql, &rows));
     if (c->plan->probe && !unit_changed(rows)) {
-        TRY(unit_query(c->unit, c->plan->probe, &probe));
+        TRY(unit_query(c->unit, stmt_for(c->plan->probe, c), &probe));
     }
     return judge_row(c, rows, probe);
 }

@@ -20,6 +20,7 @@
 #include "worker/gate.h"
 #include "worker/jobs.h"
 #include "worker/last_words.h"
+#include "worker/role_cache.h"
 #include "worker/run.h"
 
 #define CHANNELS_MAX      128               /* router processes */
@@ -115,11 +116,20 @@ static void started(struct job *j)
     }
 }
 
+/* A role that its practice made is read before the gate asks what it may. No pipeline is open yet. */
+static enum err know_role(struct serve *s, struct job *j)
+{
+    bool asks = s->env->kind != KIND_AUTH && j->req.principal.present && !role_cache_find(&j->req);
+    enum err e = asks ? role_cache_read(&j->call, &s->db) : OK;
+    j->call.problem.err = e;
+    return e;
+}
+
 /* Gates one request. True: it may run. Otherwise its refusal is already in the channel. */
 static bool admit(struct serve *s, struct job *j, int64_t now)
 {
     score_add(s->score, j->from->fd, &j->req);
-    if (gate_check(&j->call, now) == OK) {
+    if (know_role(s, j) == OK && gate_check(&j->call, now) == OK) {
         score_route(s->score, j->call.plan->index);
         return true;
     }

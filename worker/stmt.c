@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/str.h"
+#include "worker/scope.h"
 
 enum { OID_BOOL = 16, OID_INT8 = 20, OID_TEXT = 25, OID_DATE = 1082, OID_UUID = 2950 };
 
@@ -21,6 +22,8 @@ static const struct {
     [BUILTIN_ME_ROLE] = { "me_role", OID_TEXT },
     [BUILTIN_TENANT_ID] = { "tenant_id", OID_UUID },
     [BUILTIN_IF_VERSION] = { "if_version", OID_INT8 },
+    [BUILTIN_REACH_ALL] = { "reach_all", OID_BOOL },
+    [BUILTIN_REACH_TEAM] = { "reach_team", OID_BOOL },
     [BUILTIN_LIMIT_PLUS] = { "limit_plus", OID_INT8 },
     [BUILTIN_CURSOR_KEY] = { "cursor_key", OID_TEXT },
     [BUILTIN_CURSOR_ID] = { "cursor_id", OID_UUID },
@@ -233,8 +236,9 @@ static enum err compile_step(struct compiler *k, const char *start, const char *
     return OK;
 }
 
-enum err stmt_compile(const char *sql, const struct stmt_scope *scope, struct stmt_plan *out,
-                      uint64_t *used, struct sbuf *why)
+/* sql without marks. */
+static enum err compile_plain(const char *sql, const struct stmt_scope *scope,
+                              struct stmt_plan *out, uint64_t *used, struct sbuf *why)
 {
     static uint32_t last_id = STMT_ID_ROUTES;
     struct compiler k = { .scope = scope, .out = out, .why = why };
@@ -259,10 +263,56 @@ enum err stmt_compile(const char *sql, const struct stmt_scope *scope, struct st
     return e;
 }
 
+static enum err compile_scoped(const char *sql, bool narrow, const struct stmt_scope *scope,
+                               struct stmt_plan *out, uint64_t *used, struct sbuf *why)
+{
+    struct sbuf text;
+    sbuf_init(&text);
+    enum err e = scope_expand(sql, narrow, &text, why);
+    sbuf_char(&text, '\0');
+    if (e == OK) {
+        e = sbuf_failed(&text) ? E_NOMEM : compile_plain(text.data, scope, out, used, why);
+    }
+    sbuf_fini(&text);
+    return e;
+}
+
+enum err stmt_compile(const char *sql, const struct stmt_scope *scope, struct stmt_plan *out,
+                      uint64_t *used, struct sbuf *why)
+{
+    if (!scope_marked(sql)) {
+        return compile_plain(sql, scope, out, used, why);
+    }
+    out->narrow = calloc(1, sizeof(*out->narrow));
+    if (!out->narrow) {
+        return E_NOMEM;
+    }
+    out->narrow->name = out->name;
+    enum err e = compile_scoped(sql, false, scope, out, used, why);
+    if (e == OK) {
+        e = compile_scoped(sql, true, scope, out->narrow, used, why);
+    }
+    if (e != OK) {
+        stmt_free(out);
+    }
+    return e;
+}
+
 void stmt_free(struct stmt_plan *p)
 {
     free(p->text);
     p->text = NULL;
+    if (p->narrow) {
+        stmt_free(p->narrow);
+        free(p->narrow);
+        p->narrow = NULL;
+    }
+}
+
+/* Who was never asked how far they reach, reaches nothing. */
+const struct stmt_plan *stmt_for(const struct stmt_plan *p, const struct call *c)
+{
+    return p && p->narrow && c->reach != REACH_ALL ? p->narrow : p;
 }
 
 void stmt_bind(const struct stmt_plan *p, const struct call *c, const char *values[STMT_PARAMS_MAX])

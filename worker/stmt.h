@@ -17,6 +17,8 @@ enum stmt_builtin {
     BUILTIN_ME_ROLE,
     BUILTIN_TENANT_ID,
     BUILTIN_IF_VERSION,
+    BUILTIN_REACH_ALL,  /* the caller's permission for this route reaches everything */
+    BUILTIN_REACH_TEAM, /* it reaches the caller's team */
     BUILTIN_LIMIT_PLUS, /* lists: one more than the limit */
     BUILTIN_CURSOR_KEY,
     BUILTIN_CURSOR_ID,
@@ -40,6 +42,7 @@ enum stmt_id {
     STMT_ID_MAIL_TAKE,
     STMT_ID_MAIL_NOTE,
     STMT_ID_MAIL_NEXT,
+    STMT_ID_ROLE_READ,
     STMT_ID_ROUTES = 16,
 };
 
@@ -56,6 +59,8 @@ struct stmt_plan {
         enum stmt_source source;
         uint16_t index;
     } from[STMT_PARAMS_MAX];
+    struct stmt_plan *
+        narrow; /* owned: the same for callers who do not reach all; NULL when there is no difference */
 };
 
 /* The names a statement may use. Arrays end with a zeroed row; either may be NULL. */
@@ -69,6 +74,8 @@ struct stmt_scope {
 MUST_USE enum err stmt_compile(const char *sql, const struct stmt_scope *scope,
                                struct stmt_plan *out, uint64_t *used, struct sbuf *why);
 void stmt_free(struct stmt_plan *p);
+/* The form of p that the caller's reach asks for. */
+const struct stmt_plan *stmt_for(const struct stmt_plan *p, const struct call *c);
 /* values[i] for $i+1, borrowed from c; NULL is SQL null. */
 void stmt_bind(const struct stmt_plan *p, const struct call *c,
                const char *values[STMT_PARAMS_MAX]);

@@ -393,6 +393,7 @@ static const char expected_grants[] = "allocation:arwd\n"
                                       "invitation:arw\n"
                                       "outbox:arw\n"
                                       "resource:ar\n"
+                                      "role:arwd\n"
                                       "schema_meta:\n"
                                       "service:arw\n"
                                       "staff:arw\n";

@@ -1,40 +1,76 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Role x route x whose object, over every operation of /api/openapi.json: what the rule below allows is not refused, what
- * it does not is 401 or 403 whatever object is named, and a foreign object is 404 to those who may ask. And members
- * that no request may set: each that an answer shows and no request declares is refused by name and changes nothing. */
+ * it does not is 401 or 403 whatever object is named, and an object out of reach (a colleague's, another practice's) is as if it were
+ * not there. And members that no request may set: each that an answer shows and no request declares is refused by name and changes
+ * nothing. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/sbuf.h"
 #include "tests/support/catalog.h"
 #include "tests/support/db.h"
 #include "tests/support/forge.h"
+#include "tests/support/member.h"
 
-TestSuite(roles, .timeout = 120);
+TestSuite(roles, .timeout = 240);
 
-enum caller { OWNER, STAFF, STRANGER, NOBODY, CALLERS };
-static const char *const names[CALLERS] = { "owner", "staff", "a role nobody has", "nobody" };
+/* The rule, written down a second time. A word without a colon reaches everything. */
+static const struct {
+    const char *role, *words;
+} rules[] = {
+    { "owner", " self business.read business.write staff.read staff.write role.write key.write"
+               " service.read"
+               " service.write client.read client.write appointment.read appointment.book"
+               " appointment.change appointment.cancel appointment.attend " },
+    { "receptionist", " self business.read staff.read service.read client.read client.write"
+                      " appointment.read appointment.book appointment.change appointment.cancel"
+                      " appointment.attend " },
+    { "professional", " self business.read staff.read service.read client.read:own client.write:own"
+                      " appointment.read:own appointment.book:own appointment.change:own"
+                      " appointment.cancel:own appointment.attend:own " },
+    { "assistant", " self business.read staff.read service.read client.read:team"
+                   " client.write:team appointment.read:team appointment.book:team"
+                   " appointment.change:team appointment.cancel:team appointment.attend:team " },
+    { "read_only", " self business.read staff.read service.read client.read appointment.read " },
+    { "custom", " self service.read client.read:team client.write:own appointment.read"
+                " appointment.book:own " },
+    { "nowhere", " " }, /* a role that no practice has */
+    { "nobody", " " },  /* no token at all */
+};
+
+enum { CALLERS = ARRAY_LEN(rules), NOWHERE = CALLERS - 2, NOBODY = CALLERS - 1 };
+enum whose { OWN, MATE, COLLEAGUE, FOREIGN, WHOSE };
+static const char *const whose_names[WHOSE] = { "own", "team", "colleague", "foreign" };
+
+struct caller {
+    struct member member;
+    struct api *api;
+    struct ids own;
+};
 
 struct stage {
-    struct api callers[CALLERS];
-    struct api other; /* practice b's owner */
-    struct ids own, foreign;
+    struct api owner, other; /* of practices a and b */
+    struct api nowhere, nobody;
+    struct member mate, colleague;
+    struct caller callers[CALLERS];
+    struct ids ids[WHOSE]; /* OWN is the caller's */
     struct operation ops[CATALOG_MAX];
     size_t count;
 };
 
-static struct ids make_things(struct api *who)
+/* ---- the stage ---- */
+
+static const char *next_day(void)
 {
-    struct ids i = { 0 };
-    i.client = api_new_client(who, api_unique("Role"));
-    i.service = api_new_service(who, api_unique("Role"), 5);
-    i.staff = api_new_staff(who, api_unique("Role"));
-    struct answer *r = api_book(who, i.client, i.service, i.staff,
-                                api_text("%sT09:00", api_day(150)));
-    cr_assert_eq(r->status, 201, "%s", r->http.body);
-    i.appointment = answer_text(r, "id");
-    i.invitation = api_new_invitation(who, api_unique("Role"));
-    return i;
+    static int day = 150;
+    return api_day(day++);
+}
+
+/* One of everything, with an appointment of that staff member, made by an owner. */
+static struct ids make_things(struct api *owner, const char *staff)
+{
+    return catalog_things(owner, api_unique("Role"), staff, api_text("%sT09:00", next_day()));
 }
 
 /* The owner's token with another role, signed as the product would. */
@@ -55,54 +91,120 @@ static struct api with_role(const struct api *owner, const char *role)
     return a;
 }
 
+static void enter(struct stage *s, int who)
+{
+    struct caller *c = &s->callers[who];
+    bool custom = strcmp(rules[who].role, "custom") == 0;
+    const char *role = custom ? api_new_role(&s->owner, api_unique("Custom"),
+                                             rules[who].words + strlen(" self "))
+                              : rules[who].role;
+    c->member = member_join("practice-a", role, "uno");
+    c->api = &c->member.api;
+    c->own = make_things(&s->owner, c->member.staff);
+}
+
 static struct stage *stage_open(void)
 {
     static struct stage the_stage; /* one a process */
     struct stage *s = &the_stage;
-    s->callers[OWNER] = api_login(OWNER_A);
-    s->callers[STAFF] = with_role(&s->callers[OWNER], "staff");
-    s->callers[STRANGER] = with_role(&s->callers[OWNER], "viewer");
-    s->callers[NOBODY] = api_anonymous();
+    s->owner = api_login(OWNER_A);
     s->other = api_login(OWNER_B);
-    s->own = make_things(&s->callers[OWNER]);
-    s->foreign = make_things(&s->other);
-    s->count = catalog_read(&s->callers[OWNER], s->ops);
+    s->nowhere = with_role(&s->owner, "viewer");
+    s->nobody = api_anonymous();
+    s->mate = member_join("practice-a", "professional", "uno");
+    s->colleague = member_join("practice-a", "professional", "dos");
+    s->ids[MATE] = make_things(&s->owner, s->mate.staff);
+    s->ids[COLLEAGUE] = make_things(&s->owner, s->colleague.staff);
+    s->ids[FOREIGN] = make_things(&s->other, api_new_staff(&s->other, api_unique("Role")));
+    for (int i = 0; i < NOWHERE; i++) {
+        enter(s, i);
+    }
+    s->callers[NOWHERE] = (struct caller){ .api = &s->nowhere, .own = s->callers[0].own };
+    s->callers[NOBODY] = (struct caller){ .api = &s->nobody, .own = s->callers[0].own };
+    s->count = catalog_read(&s->owner, s->ops);
     return s;
 }
 
 static void stage_close(struct stage *s)
 {
     for (int i = 0; i < CALLERS; i++) {
-        api_close(&s->callers[i]);
+        api_close(s->callers[i].api);
     }
+    member_close(&s->mate);
+    member_close(&s->colleague);
+    api_close(&s->owner);
     api_close(&s->other);
     api_release();
 }
 
+/* ---- the rule ---- */
+
 static bool about(const struct operation *op, const char *resource)
 {
-    return strncmp(op->path + strlen("/api/v1/"), resource, strlen(resource)) == 0;
+    const char *rest = op->path + strlen("/api/v1/");
+    size_t n = strlen(resource);
+    return strncmp(rest, resource, n) == 0 && (rest[n] == '\0' || rest[n] == '/');
 }
 
-/* The rule, written down a second time: owners do everything; staff read everything and work with clients and agenda;
- * a role that is not known may nothing. */
-static bool allowed(enum caller who, const struct operation *op)
+static bool ends(const struct operation *op, const char *tail)
 {
-    if (!catalog_needs_token(op)) {
-        return true;
+    size_t n = strlen(op->path), m = strlen(tail);
+    return n >= m && strcmp(op->path + n - m, tail) == 0;
+}
+
+static const char *appointment_permission(const struct operation *op)
+{
+    if (strcmp(op->method, "PATCH") == 0) {
+        return "appointment.change";
     }
-    switch (who) {
-    case OWNER:
-        return true;
-    case STAFF:
-        return (strcmp(op->method, "GET") == 0 && !about(op, "invitations")) ||
-               about(op, "clients") || about(op, "appointments");
-    case STRANGER:
-    case NOBODY:
-    case CALLERS:
-        break;
+    return ends(op, "/appointments") ? "appointment.book"
+           : ends(op, "/cancel")     ? "appointment.cancel"
+                                     : "appointment.attend";
+}
+
+/* What the operation needs; the test fails on a resource that nobody wrote a rule for. */
+static const char *permission(const struct operation *op)
+{
+    bool get = strcmp(op->method, "GET") == 0;
+    static const struct {
+        const char *resource, *read, *write;
+    } table[] = {
+        { "me", "self", "self" },
+        { "auth", "account", "account" },
+        { "business", "business.read", "business.write" },
+        { "staff", "staff.read", "staff.write" },
+        { "invitations", "staff.write", "staff.write" },
+        { "roles", "staff.read", "role.write" },
+        { "api-keys", "key.write", "key.write" },
+        { "services", "service.read", "service.write" },
+        { "clients", "client.read", "client.write" },
+        { "appointments", "appointment.read", NULL },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        if (about(op, table[i].resource)) {
+            return get              ? table[i].read
+                   : table[i].write ? table[i].write
+                                    : appointment_permission(op);
+        }
     }
-    return false;
+    cr_assert_fail("no rule for %s %s", op->method, op->path);
+    return "";
+}
+
+/* How far the role's permission reaches: -1 not at all, else the farthest enum whose. */
+static int reach(int who, const char *need)
+{
+    const char *at = strstr(rules[who].words, api_text(" %s ", need));
+    if (at || strcmp(need, "account") == 0) { /* whoever has one */
+        return COLLEAGUE;
+    }
+    at = strstr(rules[who].words, api_text(" %s:", need));
+    return !at ? -1 : strncmp(at + strlen(need) + 2, "own", 3) == 0 ? OWN : MATE;
+}
+
+static bool has_reach(const char *need)
+{
+    return strncmp(need, "client", 6) == 0 || strncmp(need, "appointment", 11) == 0;
 }
 
 /* About the account, not the practice, whatever the role; some end the session that all callers share:
@@ -112,51 +214,135 @@ static bool skipped(const struct operation *op)
     return about(op, "auth") && strcmp(op->method, "GET") != 0 && catalog_needs_token(op);
 }
 
-static struct answer *call(struct stage *s, enum caller who, const struct operation *op,
-                           const struct ids *ids)
+/* 0: anything but a refusal of the caller. */
+static int expected(int who, const struct operation *op, enum whose whose)
 {
-    struct ids fresh = *ids;
-    if (strcmp(op->method, "DELETE") == 0 && ids == &s->own) {
-        fresh.client = api_new_client(&s->callers[OWNER], api_unique("Role"));
+    bool named = strchr(op->path, '{') != NULL;
+    if (!catalog_needs_token(op)) {
+        return 0;
     }
-    return api_send(&s->callers[who], op->method, catalog_path(op, &fresh),
-                    catalog_body(op, &s->own), "If-Match: \"1\"\r\n");
+    const char *need = permission(op);
+    int far = who == NOBODY ? -1 : reach(who, need);
+    if (far < 0) {
+        return who == NOBODY ? 401 : 403;
+    }
+    if (whose == FOREIGN && named) {
+        return 404;
+    }
+    bool beyond = has_reach(need) && whose != FOREIGN && (int)whose > far;
+    if (beyond && strcmp(need, "appointment.book") == 0) {
+        return 422;
+    }
+    return beyond && named ? 404 : 0;
 }
 
-static void expect_cell(enum caller who, const struct operation *op, bool foreign, int status)
+static bool fits(const struct operation *op, int want, int status)
 {
-    bool good;
-    if (!allowed(who, op)) {
-        good = status == (who == NOBODY ? 401 : 403);
-    } else if (foreign && strchr(op->path, '{')) {
-        good = status == 404;
-    } else {
-        bool login = strstr(op->path, "/auth/") != NULL; /* whose refusal of strangers is a 401 */
-        good = status >= 200 && status < 500 && status != 403 && status != 404 && status != 405 &&
-               (login || status != 401);
+    bool login = strstr(op->path, "/auth/") != NULL || !catalog_needs_token(op);
+    if (want) {
+        return status == want;
     }
-    cr_expect(good, "%s: %s %s of %s practice: %d", names[who], op->method, op->path,
-              foreign ? "another" : "the own", status);
+    return status >= 200 && status < 500 && status != 403 && status != 404 && status != 405 &&
+           (login || status != 401);
+}
+
+/* One more client who comes to the caller. */
+static const char *fresh_client(struct stage *s, const struct caller *c)
+{
+    const char *client = api_new_client(&s->owner, api_unique("Role"));
+    struct answer *r = api_book(&s->owner, client, c->own.service, c->own.staff,
+                                api_text("%sT09:00", next_day()));
+    cr_assert_eq(r->status, 201, "%s", r->http.body);
+    return client;
+}
+
+static int call(struct stage *s, int who, const struct operation *op, enum whose whose)
+{
+    const struct caller *c = &s->callers[who];
+    struct ids ids = whose == OWN ? c->own : s->ids[whose];
+    bool drops = strcmp(op->method, "DELETE") == 0;
+    if (drops && whose == OWN && about(op, "clients")) {
+        ids.client = fresh_client(s, c);
+    }
+    /* nobody's role is to change while the test goes on */
+    const char *version = about(op, "staff") ? "If-Match: \"99\"\r\n" : "If-Match: \"1\"\r\n";
+    const struct ids *body = whose == FOREIGN ? &c->own : &ids;
+    return api_send(c->api, op->method, catalog_path(op, &ids), catalog_body(op, body), version)
+        ->status;
+}
+
+static char letter(int want)
+{
+    return want == 0 ? '+' : want == 401 ? '1' : want == 403 ? '-' : want == 404 ? '4' : '2';
+}
+
+/* One line of the table; "+-4" are what is expected, "!" what was not. Returns how many cells were a surprise. */
+static size_t row(struct stage *s, const struct operation *op)
+{
+    size_t wrong = 0;
+    struct sbuf line;
+    sbuf_init(&line);
+    for (int who = 0; who < CALLERS; who++) {
+        sbuf_text(&line, "  ");
+        for (int whose = OWN; whose < WHOSE; whose++) {
+            int want = expected(who, op, (enum whose)whose);
+            int status = call(s, who, op, (enum whose)whose);
+            bool good = fits(op, want, status);
+            cr_expect(good, "%s: %s %s (%s): %d", rules[who].role, op->method, op->path,
+                      whose_names[whose], status);
+            sbuf_char(&line, good ? letter(want) : '!');
+            wrong += !good;
+        }
+    }
+    printf("%.*s  %s %s\n", (int)line.len, line.data, op->method, op->path);
+    sbuf_fini(&line);
+    return wrong;
 }
 
 Test(roles, matrix_of_roles_routes_and_objects)
 {
     struct stage *s = stage_open();
-    size_t cells = 0, refused = 0;
+    size_t cells = 0, wrong = 0;
+    printf(
+        "own, team's, colleague's, other practice's: + allowed, - 403, 4 not there, 2 refused by "
+        "name, 1 no token\n");
+    for (int who = 0; who < CALLERS; who++) {
+        printf("  %-4.4s", rules[who].role);
+    }
+    printf("\n");
     for (size_t i = 0; i < s->count; i++) {
-        for (int who = 0; !skipped(&s->ops[i]) && who < CALLERS; who++) {
-            for (int foreign = 0; foreign <= 1; foreign++, cells++) {
-                const struct ids *ids = foreign ? &s->foreign : &s->own;
-                int status = call(s, (enum caller)who, &s->ops[i], ids)->status;
-                expect_cell((enum caller)who, &s->ops[i], foreign, status);
-                refused += !allowed((enum caller)who, &s->ops[i]);
-            }
+        if (!skipped(&s->ops[i])) {
+            wrong += row(s, &s->ops[i]);
+            cells += CALLERS * WHOSE;
         }
     }
-    printf("roles: %zu operations, %zu cells, %zu of them to be refused\n", s->count, cells,
-           refused);
-    cr_expect_geq(cells, 160);
-    cr_expect_geq(refused, 60);
+    printf("roles: %zu operations, %zu cells, %zu surprises\n", s->count, cells, wrong);
+    cr_expect_geq(cells, 1000);
+    stage_close(s);
+}
+
+static bool lists(struct api *who, const char *resource, const char *id)
+{
+    struct answer *r = api_get(who, "/api/v1/%s?limit=200&sort=-%s", resource,
+                               strcmp(resource, "clients") == 0 ? "created_at" : "starts_at");
+    cr_assert_eq(r->status, 200, "%s", r->http.body);
+    return strstr(r->http.body, id) != NULL;
+}
+
+Test(roles, lists_show_what_is_within_reach)
+{
+    struct stage *s = stage_open();
+    for (int who = 0; who < NOWHERE; who++) {
+        struct caller *c = &s->callers[who];
+        for (int whose = OWN; whose < WHOSE; whose++) {
+            const struct ids *ids = whose == OWN ? &c->own : &s->ids[whose];
+            cr_expect_eq(lists(c->api, "clients", ids->client), whose <= reach(who, "client.read"),
+                         "%s: clients (%s)", rules[who].role, whose_names[whose]);
+            cr_expect_eq(lists(c->api, "appointments", ids->appointment),
+                         whose <= reach(who, "appointment.read"), "%s: appointments (%s)",
+                         rules[who].role, whose_names[whose]);
+        }
+    }
     stage_close(s);
 }
 
@@ -176,14 +362,15 @@ static char *fingerprint(PGconn *super, const char *code)
 static struct json_object *shown(struct stage *s, const struct operation *op)
 {
     static const char *const kinds[] = { "clients", "services", "staff", "appointments" };
-    const char *const ids[] = { s->own.client, s->own.service, s->own.staff, s->own.appointment };
+    const char *const ids[] = { s->callers[0].own.client, s->callers[0].own.service,
+                                s->callers[0].own.staff, s->callers[0].own.appointment };
     const char *path = about(op, "business") ? "/api/v1/business" : "/api/v1/me";
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (about(op, kinds[i])) {
             path = api_text("/api/v1/%s/%s", kinds[i], ids[i]);
         }
     }
-    struct answer *r = api_get(&s->callers[OWNER], "%s", path);
+    struct answer *r = api_get(&s->owner, "%s", path);
     cr_assert(r->status == 200 && json_object_is_type(r->json, json_type_object), "%s", path);
     return r->json;
 }
@@ -197,7 +384,7 @@ static size_t try_member(struct stage *s, const struct operation *op, const char
     json_object_object_add(o, name, json_object_new_string("1"));
     struct answer *r = declared
                            ? NULL
-                           : api_send(&s->callers[OWNER], op->method, catalog_path(op, &s->own),
+                           : api_send(&s->owner, op->method, catalog_path(op, &s->callers[0].own),
                                       json_object_to_json_string(o), "If-Match: \"1\"\r\n");
     if (r) {
         cr_expect_eq(r->status, 422, "%s %s with %s: %d", op->method, op->path, name, r->status);
@@ -221,7 +408,7 @@ Test(roles, no_member_is_set_that_no_request_declares)
     size_t tried = 0;
     for (size_t i = 0; i < s->count; i++) {
         const struct operation *op = &s->ops[i];
-        const char *body = catalog_body(op, &s->own);
+        const char *body = catalog_body(op, &s->callers[0].own);
         if (!body || skipped(op)) {
             continue;
         }

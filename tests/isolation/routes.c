@@ -21,19 +21,6 @@ struct stage {
     size_t count;
 };
 
-static struct ids make_things(struct api *who, const char *name, const char *when)
-{
-    struct ids i = { 0 };
-    i.client = api_new_client(who, name);
-    i.service = api_new_service(who, name, 30);
-    i.staff = api_new_staff(who, name);
-    struct answer *r = api_book(who, i.client, i.service, i.staff, when);
-    cr_assert_eq(r->status, 201, "%s", r->http.body);
-    i.appointment = answer_text(r, "id");
-    i.invitation = api_new_invitation(who, name);
-    return i;
-}
-
 /* The marker in every text column of b that takes free text. */
 static void plant(void)
 {
@@ -66,9 +53,10 @@ static struct stage *stage_open(void)
     struct stage *s = calloc(1, sizeof *s);
     s->a = api_login(OWNER_A);
     s->b = api_login(OWNER_B);
-    s->own = make_things(&s->a, api_unique("Own"), api_text("%sT09:00", api_day(100)));
-    s->foreign = make_things(&s->b, api_unique("Foreign"), api_text("%sT09:00", api_day(100)));
-    s->unknown = (struct ids){ UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN };
+    s->own = catalog_things(&s->a, api_unique("Own"), NULL, api_text("%sT09:00", api_day(100)));
+    s->foreign = catalog_things(&s->b, api_unique("Foreign"), NULL,
+                                api_text("%sT09:00", api_day(100)));
+    s->unknown = (struct ids){ UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, "unknown", UNKNOWN };
     plant();
     s->count = catalog_read(&s->a, s->ops);
     return s;
@@ -246,7 +234,7 @@ Test(routes, cursors_and_keys_do_not_cross)
     struct stage *s = stage_open();
     static const char *const lists[] = { "clients", "services", "staff", "appointments" };
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-        make_things(&s->b, CANARY, api_text("%sT%02zu:00", api_day(110), i + 9));
+        catalog_things(&s->b, CANARY, NULL, api_text("%sT%02zu:00", api_day(110), i + 9));
         struct answer *page = api_get(&s->b, "/api/v1/%s?limit=1", lists[i]);
         const char *cursor = answer_text(page, "next_cursor");
         cr_assert(cursor != NULL, "%s", page->http.body);

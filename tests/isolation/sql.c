@@ -62,19 +62,6 @@ static const char *const attacks[] = {
     "{\"a\":1}",
 };
 
-static struct ids own_things(struct api *a)
-{
-    struct ids i = { 0 };
-    i.client = api_new_client(a, api_unique("Sql"));
-    i.service = api_new_service(a, api_unique("Sql"), 5);
-    i.staff = api_new_staff(a, api_unique("Sql"));
-    struct answer *r = api_book(a, i.client, i.service, i.staff,
-                                api_text("%sT09:00", api_day(200)));
-    cr_assert_eq(r->status, 201, "%s", r->http.body);
-    i.appointment = answer_text(r, "id");
-    return i;
-}
-
 static const char *quoted(const char *text)
 {
     struct json_object *o = json_object_new_string(text);
@@ -130,7 +117,8 @@ Test(sql, every_member_of_every_body)
 {
     struct api a = api_login(OWNER_A);
     static struct operation ops[CATALOG_MAX];
-    struct ids ids = own_things(&a);
+    struct ids ids = catalog_things(&a, api_unique("Sql"), NULL,
+                                    api_text("%sT09:00", api_day(200)));
     size_t n = catalog_read(&a, ops), sent = 0;
     for (size_t i = 0; i < n; i++) {
         char *body = catalog_body(&ops[i], &ids);
@@ -163,7 +151,8 @@ Test(sql, every_query_parameter)
 {
     struct api a = api_login(OWNER_A);
     static struct operation ops[CATALOG_MAX];
-    struct ids ids = own_things(&a);
+    struct ids ids = catalog_things(&a, api_unique("Sql"), NULL,
+                                    api_text("%sT09:00", api_day(200)));
     size_t n = catalog_read(&a, ops), sent = 0;
     for (size_t i = 0; i < n; i++) {
         const char *name;

@@ -70,6 +70,10 @@ const char *api_new_client(struct api *a, const char *given_name);
 const char *api_new_service(struct api *a, const char *name, int minutes);
 const char *api_new_staff(struct api *a, const char *name);
 const char *api_new_invitation(struct api *a, const char *name);
+/* A key for integrations with these permissions ("client.read"); its id. */
+const char *api_new_key(struct api *a, const char *name, const char *permissions);
+/* A role with these permissions ("client.read:own"); its code. */
+const char *api_new_role(struct api *a, const char *name, const char *permissions);
 /* Books without judging the answer. */
 struct answer *api_book(struct api *a, const char *client, const char *service, const char *staff,
                         const char *starts_at);

@@ -59,6 +59,23 @@ size_t catalog_read(struct api *a, struct operation out[CATALOG_MAX])
     return n;
 }
 
+struct ids catalog_things(struct api *owner, const char *name, const char *staff,
+                          const char *starts_at)
+{
+    struct ids i = {
+        .client = api_new_client(owner, name),
+        .service = api_new_service(owner, name, 30),
+        .staff = staff ? staff : api_new_staff(owner, name),
+        .invitation = api_new_invitation(owner, name),
+        .role = api_new_role(owner, api_unique(name), "client.read"),
+        .key = api_new_key(owner, name, "client.read"),
+    };
+    struct answer *r = api_book(owner, i.client, i.service, i.staff, starts_at);
+    cr_assert_eq(r->status, 201, "%s", r->http.body);
+    i.appointment = answer_text(r, "id");
+    return i;
+}
+
 static const char *id_for(const char *name, const struct ids *ids)
 {
     static const char unknown[] = "01900000-0000-7000-8000-000000000000";
@@ -73,6 +90,12 @@ static const char *id_for(const char *name, const struct ids *ids)
     }
     if (strncmp(name, "invitation", 10) == 0 && ids->invitation) {
         return ids->invitation;
+    }
+    if (strncmp(name, "role", 4) == 0 && ids->role) {
+        return ids->role;
+    }
+    if (strncmp(name, "api-key", 7) == 0 && ids->key) {
+        return ids->key;
     }
     return strncmp(name, "appointment", 11) == 0 ? ids->appointment : unknown;
 }
@@ -112,6 +135,8 @@ static const char *text_for(struct json_object *schema, const char *name, const 
         { "time_zone", "America/Mexico_City" },
         { "locale", "es-MX" },
         { "birth_date", "1990-05-05" },
+        { "role", "read_only" },
+        { "permissions", "client.read" },
     };
     if (strcmp(f, "uuid") == 0) {
         return id_for(name, ids);

@@ -16,10 +16,14 @@ struct operation {
 /* The ids a request is filled with. */
 struct ids {
     const char *client, *service, *staff, *appointment;
-    const char *invitation; /* NULL: one that is nowhere */
+    const char *invitation, *role, *key; /* NULL: one that is nowhere */
 };
 
 #define CATALOG_MAX 200
+
+/* One of everything, called name, made by an owner; staff: whose appointment it is, NULL for somebody new. */
+struct ids catalog_things(struct api *owner, const char *name, const char *staff,
+                          const char *starts_at);
 
 /* All operations; the document stays in memory until the process ends. The test fails when there is no document. */
 size_t catalog_read(struct api *a, struct operation out[CATALOG_MAX]);

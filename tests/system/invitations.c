@@ -35,7 +35,7 @@ static struct answer *invite(struct api *who, const char *email, const char *rol
 
 static const char *invited(struct api *who, const char *email)
 {
-    struct answer *r = invite(who, email, "staff");
+    struct answer *r = invite(who, email, "receptionist");
     cr_assert_eq(r->status, 201, "%s", r->http.body);
     return answer_text(r, "id");
 }
@@ -108,7 +108,7 @@ Test(invitations, somebody_new_joins_with_a_password)
     cr_expect_str_eq(answer_text(api_get(&owner, INVITE "/%s", id), "staff_id"),
                      answer_text(me, "id"));
     /* Who joined does not invite. */
-    cr_expect_eq(invite(&ana, new_address(), "staff")->status, 403);
+    cr_expect_eq(invite(&ana, new_address(), "receptionist")->status, 403);
     cr_expect_eq(send_again(&owner, id)->status, 409);
     cr_expect_eq(withdraw(&owner, id)->status, 409);
     /* Nothing that opens the door is in the database. */
@@ -173,7 +173,7 @@ Test(invitations, a_new_link_replaces_the_old_and_a_withdrawn_one_is_dead)
     struct api owner = api_login(OWNER_A);
     const char *email = new_address(), *id = invited(&owner, email);
     struct mail_read first = mail_wait(email, 1);
-    cr_expect_eq(invite(&owner, email, "staff")->status, 409, "two at once");
+    cr_expect_eq(invite(&owner, email, "receptionist")->status, 409, "two at once");
     cr_expect_eq(send_again(&owner, id)->status, 200);
     struct mail_read second = mail_wait(email, 2);
     expect_over(accept(first.code, PHRASE));
@@ -286,16 +286,16 @@ Test(invitations, there_is_an_end_to_sending)
     db_do(
         db,
         api_text("INSERT INTO t_%s.invitation(id, email, name, role, state, expires_at, invited_by)"
-                 " SELECT gen_random_uuid(), 'old', 'old', 'staff', 'withdrawn', now(), '%s'"
+                 " SELECT gen_random_uuid(), 'old', 'old', 'receptionist', 'withdrawn', now(), '%s'"
                  " FROM generate_series(1, 100)",
                  code, me));
-    cr_expect_eq(invite(&b, new_address(), "staff")->status, 429);
+    cr_expect_eq(invite(&b, new_address(), "receptionist")->status, 429);
     db_do(
         db,
         api_text("UPDATE t_%s.invitation SET created_at = now() - interval '25 hours' WHERE email ="
                  " 'old'",
                  code));
-    cr_expect_eq(invite(&b, new_address(), "staff")->status, 201);
+    cr_expect_eq(invite(&b, new_address(), "receptionist")->status, 201);
     free(code);
     PQfinish(db);
     api_close(&owner);

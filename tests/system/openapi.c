@@ -96,12 +96,7 @@ Test(openapi, every_read_can_be_called)
 {
     static struct operation ops[CATALOG_MAX];
     struct api a = api_login(OWNER_A);
-    struct ids ids = { .client = api_new_client(&a, api_unique("Doc")),
-                       .service = api_new_service(&a, api_unique("Doc"), 30),
-                       .staff = api_new_staff(&a, api_unique("Doc")),
-                       .invitation = api_new_invitation(&a, api_unique("Doc")) };
-    ids.appointment = answer_text(
-        api_book(&a, ids.client, ids.service, ids.staff, api_text("%sT09:00", api_day(30))), "id");
+    struct ids ids = catalog_things(&a, api_unique("Doc"), NULL, api_text("%sT09:00", api_day(30)));
     size_t n = catalog_read(&a, ops);
     for (size_t i = 0; i < n; i++) {
         if (strcmp(ops[i].method, "GET") == 0) {
@@ -121,12 +116,7 @@ Test(openapi, schemas_fit_what_is_accepted)
 {
     static struct operation ops[CATALOG_MAX];
     struct api a = api_login(OWNER_A);
-    struct ids ids = { .client = api_new_client(&a, api_unique("Doc")),
-                       .service = api_new_service(&a, api_unique("Doc"), 30),
-                       .staff = api_new_staff(&a, api_unique("Doc")),
-                       .invitation = api_new_invitation(&a, api_unique("Doc")) };
-    ids.appointment = answer_text(
-        api_book(&a, ids.client, ids.service, ids.staff, api_text("%sT09:00", api_day(31))), "id");
+    struct ids ids = catalog_things(&a, api_unique("Doc"), NULL, api_text("%sT09:00", api_day(31)));
     size_t n = catalog_read(&a, ops);
     for (size_t i = 0; i < n; i++) {
         char *body = catalog_body(&ops[i], &ids);

@@ -377,10 +377,11 @@ static void make_member(struct race *r, const char *email)
                           " SELECT gen_random_uuid(), '%s', password_hash FROM public.account"
                           " WHERE email = '" OWNER_A "'",
                           email));
-    db_do(r->db, api_text("INSERT INTO public.membership(account_id, tenant_id, staff_id, role)"
-                          " SELECT a.id, t.id, '%s', 'staff' FROM public.account a, public.tenant t"
-                          " WHERE a.email = '%s' AND t.slug = 'practice-a'",
-                          r->staff, email));
+    db_do(r->db,
+          api_text("INSERT INTO public.membership(account_id, tenant_id, staff_id, role)"
+                   " SELECT a.id, t.id, '%s', 'receptionist' FROM public.account a, public.tenant t"
+                   " WHERE a.email = '%s' AND t.slug = 'practice-a'",
+                   r->staff, email));
 }
 
 Test(race, a_login_sees_the_membership_that_ends_meanwhile)
@@ -392,7 +393,7 @@ Test(race, a_login_sees_the_membership_that_ends_meanwhile)
     make_member(r, l.email);
     db_do(r->db, "BEGIN");
     db_do(r->db, api_text("SET LOCAL ROLE %s", role));
-    db_do(r->db, api_text("SELECT ext.member_changed('%s', 'staff', false)", r->staff));
+    db_do(r->db, api_text("SELECT ext.member_changed('%s', 'receptionist', false)", r->staff));
     cr_assert_eq(pthread_create(&l.thread, NULL, log_in, &l), 0);
     cr_assert(wait_until(waits_or_is_done, &w, WAIT_LONG_MS));
     db_do(r->db, "COMMIT");

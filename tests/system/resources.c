@@ -19,7 +19,7 @@ static const struct resource {
 } resources[] = {
     { "/api/v1/clients", "given_name", "" },
     { "/api/v1/services", "name", ",\"duration_min\":30" },
-    { "/api/v1/staff", "name", ",\"role\":\"staff\"" },
+    { "/api/v1/staff", "name", ",\"role\":\"professional\"" },
 };
 
 static char *body_of(const struct resource *r, const char *name)
@@ -402,7 +402,7 @@ Test(resources, the_last_owner_stays)
     struct answer *me = api_get(&a, "/api/v1/me");
     char *path = api_text("/api/v1/staff/%s", answer_text(me, "id"));
     int version = (int)answer_int(api_get(&a, "%s", path), "version");
-    struct answer *demoted = api_patch(&a, path, version, "{\"role\":\"staff\"}");
+    struct answer *demoted = api_patch(&a, path, version, "{\"role\":\"professional\"}");
     cr_expect_eq(demoted->status, 409, "%d", demoted->status);
     cr_expect_str_eq(answer_code(demoted), "state_conflict");
     struct answer *left = api_send(&a, "DELETE", path, NULL,

@@ -142,7 +142,7 @@ static bool is_dead(void *arg)
 
 Test(second_factor, is_set_up_and_asked_for)
 {
-    struct person p = new_person("staff");
+    struct person p = new_person("receptionist");
     struct api other = api_anonymous();
     take_tokens(&other, login(p.email, NULL));
     struct answer *r = api_get(&p.api, FACTOR);
@@ -207,7 +207,7 @@ static char *read_qr(const char *svg)
 
 Test(second_factor, qr_code_is_read_by_a_camera)
 {
-    struct person p = new_person("staff");
+    struct person p = new_person("receptionist");
     struct answer *r = begin(&p.api);
     cr_assert_eq(r->status, 200, "%d %s", r->status, r->http.body);
     char *seen = read_qr(answer_text(r, "qr_svg"));
@@ -220,7 +220,7 @@ Test(second_factor, qr_code_is_read_by_a_camera)
 /* Who does not know the password learns nothing of the factor, and a new password does not remove it. */
 Test(second_factor, stays_behind_the_password)
 {
-    struct person p = new_enrolled("staff");
+    struct person p = new_enrolled("receptionist");
     struct api nobody = api_anonymous();
     struct answer *r = api_post(&nobody, "/api/v1/auth/login",
                                 "{\"email\":\"%s\",\"password\":\"not the password\"}", p.email);
@@ -239,7 +239,7 @@ Test(second_factor, stays_behind_the_password)
 
 Test(second_factor, each_code_is_good_once)
 {
-    struct person p = new_enrolled("staff");
+    struct person p = new_enrolled("receptionist");
     const char *used = api_text("%s", authenticator_code(&p.app, 0));
     cr_assert_eq(login(p.email, used)->status, 200);
     expect_refused(login(p.email, used), 401, "invalid_code", "the same code");
@@ -296,7 +296,7 @@ static void forget_failures(void)
 
 Test(second_factor, of_racing_logins_with_one_code_one_wins)
 {
-    struct person p = new_enrolled("staff");
+    struct person p = new_enrolled("receptionist");
     for (int round = 0; round < 5; round++) {
         forget_failures();
         forget_step(p.email);
@@ -363,7 +363,7 @@ Test(second_factor, a_login_without_a_code_does_not_outlive_the_confirmation)
 {
     bool met = false;
     for (int i = 0; i < 10 && !met; i++) {
-        struct person p = new_person("staff");
+        struct person p = new_person("receptionist");
         p.app = authenticator_with(answer_text(begin(&p.api), "secret"));
         struct racer racer = { .email = p.email };
         struct confirmer confirmer = { .api = p.api,
@@ -382,7 +382,7 @@ Test(second_factor, a_login_without_a_code_does_not_outlive_the_confirmation)
 
 Test(second_factor, backup_codes_are_good_once_and_replaced)
 {
-    struct person p = new_enrolled("staff");
+    struct person p = new_enrolled("receptionist");
     cr_expect_eq(strlen(p.backup[0]), 11);
     cr_expect_eq(login(p.email, p.backup[0])->status, 200);
     expect_refused(login(p.email, p.backup[0]), 401, "invalid_code", "used twice");
@@ -413,7 +413,7 @@ Test(second_factor, backup_codes_are_good_once_and_replaced)
 /* Nothing that opens an account is in the database as it is. */
 Test(second_factor, is_stored_sealed_and_hashed)
 {
-    struct person p = new_enrolled("staff"), thief = new_enrolled("staff");
+    struct person p = new_enrolled("receptionist"), thief = new_enrolled("staff");
     PGconn *db = db_super();
     char hex[2 * TOTP_SECRET_BYTES + 1];
     for (int i = 0; i < TOTP_SECRET_BYTES; i++) {
@@ -442,7 +442,7 @@ Test(second_factor, is_stored_sealed_and_hashed)
 
 Test(second_factor, guessing_codes_gets_slow_and_the_owner_gets_in)
 {
-    struct person p = new_enrolled("staff");
+    struct person p = new_enrolled("receptionist");
     struct api guesser = api_anonymous();
     guesser.from = "127.0.9.1";
     struct answer *r = NULL;
@@ -480,7 +480,7 @@ static void add_wrong_codes(const char *email, const char *count)
 /* Guessing slowly is no way in either: after a hundred wrong codes in a row only a backup code is taken. */
 Test(second_factor, a_hundred_wrong_codes_in_a_row_are_the_last)
 {
-    struct person p = new_enrolled("staff");
+    struct person p = new_enrolled("receptionist");
     add_wrong_codes(p.email, "98");
     cr_expect_eq(login(p.email, WRONG)->status, 401);
     cr_expect_eq(login(p.email, authenticator_code(&p.app, 0))->status, 200, "after 99");
@@ -499,7 +499,7 @@ Test(second_factor, a_hundred_wrong_codes_in_a_row_are_the_last)
 /* Device and backup codes are lost: an operator helps, and whoever has found the device is out. */
 Test(second_factor, an_operator_removes_what_was_lost)
 {
-    struct person p = new_enrolled("staff");
+    struct person p = new_enrolled("receptionist");
     const char *const args[] = { "account", "remove-factor", p.email, NULL };
     cr_expect_eq(stack_ctl(args, NULL), 0);
     cr_expect(wait_until(is_dead, &p.api, WAIT_LONG_MS), "a session lives");
@@ -519,7 +519,7 @@ static struct answer *remove_factor(struct person *p, const char *password, cons
 
 Test(second_factor, is_removed_with_password_and_code)
 {
-    struct person p = new_enrolled("staff");
+    struct person p = new_enrolled("receptionist");
     cr_expect_eq(remove_factor(&p, "not the password", authenticator_code(&p.app, 0))->status, 422);
     cr_expect_eq(remove_factor(&p, stack_password(), WRONG)->status, 422);
     expect_refused(login(p.email, NULL), 401, "second_factor_required", "after refusals");
@@ -573,7 +573,8 @@ Test(second_factor, a_practice_may_require_it)
 {
     make_practice("factor-all", "factor-owner@example.com");
     struct person owner = { .email = "factor-owner@example.com", .api = api_anonymous() };
-    struct person member = { .email = new_account("factor-all", "staff"), .api = api_anonymous() };
+    struct person member = { .email = new_account("factor-all", "receptionist"),
+                             .api = api_anonymous() };
     take_tokens(&owner.api, login(owner.email, NULL));
     take_tokens(&member.api, login(member.email, NULL));
     expect_refused(api_send(&owner.api, "PUT", REQUIRED, "{\"required\":true}", NULL), 409,

@@ -31,7 +31,7 @@ static const char *new_account(bool both)
                         email, NULL);
     db_number(db,
               "WITH made AS (INSERT INTO public.membership(account_id, tenant_id, staff_id, role)"
-              " SELECT $1::uuid, m.tenant_id, m.staff_id, 'staff' FROM public.membership m"
+              " SELECT $1::uuid, m.tenant_id, m.staff_id, 'receptionist' FROM public.membership m"
               " JOIN public.account a ON a.id = m.account_id WHERE a.email = '" OWNER_A "'"
               " OR ($2 = 'both' AND a.email = '" OWNER_B
               "') RETURNING 1) SELECT count(*) FROM made",
@@ -172,7 +172,7 @@ Test(sessions, switch_opens_one_in_another_practice)
     cr_expect_str_eq(answer_text(r, "data.0.slug"), "practice-a");
     cr_expect_str_eq(answer_text(r, "data.0.current"), "true");
     cr_expect_str_eq(answer_text(r, "data.1.current"), "false");
-    cr_expect_str_eq(answer_text(r, "data.1.role"), "staff");
+    cr_expect_str_eq(answer_text(r, "data.1.role"), "receptionist");
     struct api b = with_tokens(api_post(&a, SWITCH, "{\"tenant\":\"practice-b\"}"));
     r = api_get(&b, ME);
     cr_assert_eq(r->status, 200);

@@ -27,7 +27,7 @@ static void init(void)
                     .slug = "dental-sur",
                     .pool = 999,
                     .state = TENANT_READ_ONLY,
-                    .schema_version = 77 },
+                    .roles_version = 77 },
         .principal = { .present = true,
                        .account = { { 4 } },
                        .tenant = { { 5 } },
@@ -103,7 +103,7 @@ Test(frame, request_round_trip)
     cr_expect_str_eq(got.tenant.slug, "dental-sur");
     cr_expect_eq(got.tenant.pool, 999);
     cr_expect_eq(got.tenant.state, TENANT_READ_ONLY);
-    cr_expect_eq(got.tenant.schema_version, 77);
+    cr_expect_eq(got.tenant.roles_version, 77);
     cr_expect(got.principal.present);
     cr_expect(uuid_eq(&got.principal.account, &request.principal.account));
     cr_expect(uuid_eq(&got.principal.tenant, &request.principal.tenant));

@@ -20,7 +20,7 @@ static struct route good(void)
     return (struct route){ .method = M_GET,
                            .path = "/x/{id}",
                            .summary = "Read x",
-                           .need = PERM_CLIENT_READ,
+                           .need = PERM_SERVICE_READ,
                            .cost = COST_FAST,
                            .params = id_param,
                            .sql = "SELECT id, version FROM x WHERE id = :id",
@@ -59,6 +59,33 @@ Test(routes, a_good_row)
     char *why;
     cr_assert_eq(compile(rows, &why), OK, "%s", why);
     free(why);
+}
+
+Test(routes, reach)
+{
+    struct route r = good(), scoped;
+    struct route rows[2] = { { 0 }, { 0 } };
+    char *why;
+    r.need = PERM_CLIENT_READ;
+    refused(r, "no :scope()");
+    r.unowned = true;
+    rows[0] = r;
+    cr_assert_eq(compile(rows, &why), OK, "%s", why);
+    free(why);
+    scoped = r;
+    scoped.unowned = false;
+    scoped.sql = "SELECT id, version FROM client WHERE id = :id AND :scope(client client)";
+    rows[0] = scoped;
+    cr_assert_eq(compile(rows, &why), OK, "%s", why);
+    free(why);
+    scoped.probe = "SELECT 1 FROM client WHERE id = :id";
+    refused(scoped, "no :scope()");
+    scoped.probe = NULL;
+    scoped.need = PERM_SERVICE_READ;
+    refused(scoped, "its permission has no reach");
+    r = good();
+    r.cost = COST_AUTH;
+    refused(r, "auth slot");
 }
 
 Test(routes, the_product_table)

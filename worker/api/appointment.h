@@ -18,7 +18,8 @@
     " a.price_minor, a.currency, a.notes,"                                                       \
     " a.cancel_reason, a.reschedules, a.created_at, a.updated_at"
 
-#define APPOINTMENT_ONE_SQL "SELECT " APPOINTMENT_OUT " FROM appointment a WHERE a.id = :id"
+#define APPOINTMENT_ONE_SQL \
+    "SELECT " APPOINTMENT_OUT " FROM appointment a WHERE a.id = :id AND :scope(appointment a)"
 
 /* An end that is not asked for is not in the plan, so an open range walks the index in its order. */
 #define APPOINTMENT_LIST_SQL                                                         \
@@ -28,7 +29,7 @@
     " OR a.starts_at < (SELECT ext.moment(:to, b.time_zone, 1) FROM business b))"    \
     " AND (:staff_id::uuid IS NULL OR a.staff_id = :staff_id)"                       \
     " AND (:client_id::uuid IS NULL OR a.client_id = :client_id)"                    \
-    " AND (:state::text IS NULL OR a.state = :state)"
+    " AND (:state::text IS NULL OR a.state = :state) AND :scope(appointment a)"
 
 /* Locks the client's and the staff's agenda in one order for everybody: two bookings that share both never
  * wait for each other crosswise, as they could inside the exclusion constraints. */

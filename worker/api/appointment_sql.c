@@ -33,8 +33,9 @@ const struct stmt appointment_check = {
     " w.instants[1] BETWEEN now() - interval '1 year' AND now() + interval '2 years' AS in_range"
     " FROM " ZONE " b"
     " LEFT JOIN client c ON c.id = :to_client AND c.archived_at IS NULL"
-    " LEFT JOIN service s ON s.id = :to_service AND s.archived_at IS NULL"
+    " AND :scope(client c) LEFT JOIN service s ON s.id = :to_service AND s.archived_at IS NULL"
     " LEFT JOIN staff t ON t.id = :to_staff AND t.archived_at IS NULL AND t.bookable"
+    " AND :scope(staff t)"
     " CROSS JOIN LATERAL (SELECT CASE WHEN :has_offset THEN ARRAY[:to_time::timestamptz]"
     " ELSE ext.local_instants(:to_time::timestamp, b.time_zone) END AS instants) w",
 };
@@ -68,7 +69,7 @@ const struct stmt appointment_find = {
     "find",
     "SELECT version = :if_version AS fresh, state, client_id, service_id, staff_id, starts_at,"
     " state IN ('requested','awaiting_client','awaiting_payment','confirmed') AS movable"
-    " FROM appointment WHERE id = :id FOR UPDATE",
+    " FROM appointment WHERE id = :id AND :scope(appointment appointment) FOR UPDATE",
 };
 
 /* Duration, buffers and price stay as agreed unless another service or another duration is asked for. */
@@ -134,7 +135,8 @@ const struct stmt appointment_step = {
     "UPDATE appointment a SET state = :to_state, version = a.version + 1, updated_at = now(),"
     " cancel_reason = CASE WHEN :to_state = 'cancelled' THEN :why ELSE a.cancel_reason END,"
     " cancelled_by = CASE WHEN :to_state = 'cancelled' THEN 'staff' ELSE a.cancelled_by END"
-    " FROM (SELECT id, state FROM appointment WHERE id = :id FOR UPDATE) o"
+    " FROM (SELECT id, state FROM appointment WHERE id = :id"
+    " AND :scope(appointment appointment) FOR UPDATE) o"
     " WHERE a.id = :id AND o.id = a.id AND a.version = :if_version AND a.state = ANY "
     "(:from_states::text[])"
     " RETURNING " ROW ", o.state AS old_state),"
@@ -152,5 +154,6 @@ const struct stmt appointment_history = {
     "history",
     "SELECT e.seq, e.at, e.actor_kind, e.actor_id, t.name AS actor_name, e.from_state,"
     " e.to_state, e.change FROM appointment_event e LEFT JOIN staff t ON t.id = e.actor_id"
-    " WHERE e.appointment_id = :id ORDER BY e.seq LIMIT 200",
+    " WHERE e.appointment_id = :id AND EXISTS (SELECT FROM appointment a WHERE a.id = :id"
+    " AND :scope(appointment a)) ORDER BY e.seq LIMIT 200",
 };

@@ -362,13 +362,12 @@ static enum err appointment_events(struct call *c)
     return PQntuples(rows) ? call_answer(c, rows) : call_refuse(c, E_NOT_FOUND, NULL, NULL);
 }
 
-#define STEP_ROUTE(verb, text, step_params, step_handler)                             \
-    {                                                                                 \
-        .method = M_POST, .path = "/api/v1/appointments/{id}/" verb, .summary = text, \
-        .need = PERM_APPOINTMENT_WRITE, .cost = COST_FAST, .params = step_params,     \
-        .vars = appointment_step_vars, .columns = appointment_columns,                \
-        .stmts = appointment_step_stmts, .handler = step_handler, .shape = SHAPE_ONE, \
-        .success = 200, .etag = true, .if_match = true,                               \
+#define STEP_ROUTE(verb, text, perm, step_params, step_handler)                                   \
+    {                                                                                             \
+        .method = M_POST, .path = "/api/v1/appointments/{id}/" verb, .summary = text,             \
+        .need = perm, .cost = COST_FAST, .params = step_params, .vars = appointment_step_vars,    \
+        .columns = appointment_columns, .stmts = appointment_step_stmts, .handler = step_handler, \
+        .shape = SHAPE_ONE, .success = 200, .etag = true, .if_match = true,                       \
     }
 
 const struct route appointment_routes[] = {
@@ -389,7 +388,7 @@ const struct route appointment_routes[] = {
         .method = M_POST,
         .path = "/api/v1/appointments",
         .summary = "Book an appointment",
-        .need = PERM_APPOINTMENT_WRITE,
+        .need = PERM_APPOINTMENT_BOOK,
         .cost = COST_FAST,
         .params = appointment_create_params,
         .vars = appointment_place_vars,
@@ -418,7 +417,7 @@ const struct route appointment_routes[] = {
         .method = M_PATCH,
         .path = "/api/v1/appointments/{id}",
         .summary = "Move an appointment or change it; it keeps its id",
-        .need = PERM_APPOINTMENT_WRITE,
+        .need = PERM_APPOINTMENT_CHANGE,
         .cost = COST_FAST,
         .params = appointment_change_params,
         .vars = appointment_place_vars,
@@ -430,13 +429,16 @@ const struct route appointment_routes[] = {
         .etag = true,
         .if_match = true,
     },
-    STEP_ROUTE("cancel", "Cancel: the time is free again", appointment_cancel_params,
-               appointment_cancel),
-    STEP_ROUTE("check-in", "The client has arrived", appointment_one_params, appointment_advance),
-    STEP_ROUTE("start", "The visit begins", appointment_one_params, appointment_advance),
-    STEP_ROUTE("complete", "The visit is over", appointment_one_params, appointment_advance),
-    STEP_ROUTE("no-show", "The client did not come: the time is free again", appointment_one_params,
+    STEP_ROUTE("cancel", "Cancel: the time is free again", PERM_APPOINTMENT_CANCEL,
+               appointment_cancel_params, appointment_cancel),
+    STEP_ROUTE("check-in", "The client has arrived", PERM_APPOINTMENT_ATTEND,
+               appointment_one_params, appointment_advance),
+    STEP_ROUTE("start", "The visit begins", PERM_APPOINTMENT_ATTEND, appointment_one_params,
                appointment_advance),
+    STEP_ROUTE("complete", "The visit is over", PERM_APPOINTMENT_ATTEND, appointment_one_params,
+               appointment_advance),
+    STEP_ROUTE("no-show", "The client did not come: the time is free again",
+               PERM_APPOINTMENT_ATTEND, appointment_one_params, appointment_advance),
     {
         .method = M_GET,
         .path = "/api/v1/appointments/{id}/history",

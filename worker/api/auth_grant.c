@@ -77,6 +77,12 @@ static enum err get_signer(struct call *c, const char *kid, const struct token_s
     return auth_keys_load(c->env, kid, (struct slice){ (const char *)sealed, n }, out);
 }
 
+static int64_t ttl_s(const struct call *c, const struct grant *g)
+{
+    int64_t any = c->env->settings->access_ttl / MS;
+    return g->ttl_s > 0 && g->ttl_s < any ? g->ttl_s : any;
+}
+
 /* Appends the access token. */
 static enum err write_access(struct call *c, const struct grant *g, struct sbuf *out)
 {
@@ -93,7 +99,7 @@ static enum err write_access(struct call *c, const struct grant *g, struct sbuf 
         .role = g->role,
         .epoch = strtoll(g->epoch, NULL, 10),
         .issued_s = clock_wall_s(),
-        .ttl_s = s->access_ttl / MS,
+        .ttl_s = ttl_s(c, g),
         .proved_s = g->proved_s,
         .enrol = g->enrol,
     };
@@ -109,7 +115,7 @@ static enum err answer_tokens(struct call *c, const struct grant *g, const char 
     enum err e = write_access(c, g, &body);
     if (e == OK) {
         sbuf_fmt(&body, "\",%s\"token_type\":\"Bearer\",\"expires_in\":%lld}", rest,
-                 (long long)(c->env->settings->access_ttl / MS));
+                 (long long)ttl_s(c, g));
         c->reply.no_store = true;
         e = sbuf_failed(&body) ? E_NOMEM : call_answer_raw(c, CONTENT_JSON, sbuf_slice(&body));
     }

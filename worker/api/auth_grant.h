@@ -14,6 +14,7 @@ struct grant {
     const char *kid; /* the key that signs now */
     uint64_t counter;
     uint8_t key[AUTH_KEY_BYTES];
+    int64_t ttl_s;    /* the access token lives no longer; 0: as long as any */
     bool factor;      /* a code of the second factor was given; set before auth_grant_open */
     bool enrol;       /* the practice requires a second factor and the account has none */
     int64_t proved_s; /* seconds since 1970 of the session's last proof */

@@ -80,14 +80,15 @@ static const struct param client_change_params[] = {
 
 /* The longest word's pattern walks the trigram index, the others filter what it finds. */
 static const char client_list_sql[] =
-    "SELECT " CLIENT_OUT ", sort_name FROM client"
-    " WHERE (archived_at IS NULL OR :archived)"
+    "SELECT " CLIENT_OUT ", sort_name FROM client WHERE :scope(client client)"
+    " AND (archived_at IS NULL OR :archived)"
     " AND (:q::text IS NULL OR (search LIKE (ext.search_patterns(:q))[1]"
     " AND search LIKE ALL (ext.search_patterns(:q))))";
 
 static const char client_create_sql[] =
-    "INSERT INTO client(id, given_name, family_name, email, phone, birth_date, locale, notes)"
-    " VALUES (:new_id, :given_name, :family_name, :email, :phone, :birth_date, :locale, :notes)"
+    "INSERT INTO client(id, given_name, family_name, email, phone, birth_date, locale, notes,"
+    " created_by) VALUES (:new_id, :given_name, :family_name, :email, :phone, :birth_date, :locale,"
+    " :notes, :me_member)"
     " RETURNING " CLIENT_OUT;
 
 /* clang-format off */
@@ -101,10 +102,11 @@ static const char client_change_sql[] =
     PATCH_COLUMN("locale") ", "
     PATCH_COLUMN("notes") ", "
     PATCH_ARCHIVED ", version = version + 1, updated_at = now()"
-    " WHERE id = :id AND version = :if_version RETURNING " CLIENT_OUT;
+    " WHERE id = :id AND version = :if_version AND :scope(client client) RETURNING " CLIENT_OUT;
 /* clang-format on */
 
-static const char client_probe_sql[] = "SELECT 1 FROM client WHERE id = :id";
+static const char client_probe_sql[] =
+    "SELECT 1 FROM client WHERE id = :id AND :scope(client client)";
 
 const struct route client_routes[] = {
     {
@@ -125,6 +127,7 @@ const struct route client_routes[] = {
         .path = "/api/v1/clients",
         .summary = "Create a client",
         .need = PERM_CLIENT_WRITE,
+        .unowned = true,
         .cost = COST_FAST,
         .params = client_create_params,
         .columns = client_columns,
@@ -142,7 +145,7 @@ const struct route client_routes[] = {
         .cost = COST_FAST,
         .params = client_one_params,
         .columns = client_columns,
-        .sql = "SELECT " CLIENT_OUT " FROM client WHERE id = :id",
+        .sql = "SELECT " CLIENT_OUT " FROM client WHERE id = :id AND :scope(client client)",
         .shape = SHAPE_ONE,
         .success = 200,
         .etag = true,
@@ -170,7 +173,7 @@ const struct route client_routes[] = {
         .cost = COST_FAST,
         .params = client_one_params,
         .sql = "UPDATE client SET " ARCHIVE_COLUMNS
-               " WHERE id = :id AND version = :if_version RETURNING id",
+               " WHERE id = :id AND version = :if_version AND :scope(client client) RETURNING id",
         .probe = client_probe_sql,
         .shape = SHAPE_NONE,
         .success = 204,

@@ -2,6 +2,7 @@
 /* Inviting people to work in the practice. The token goes out by mail and is known to nobody else; accepting is joining.c's. A pending
  * invitation may be sent again, with a new token that replaces the old one, or withdrawn. */
 #include "worker/api/one_time.h"
+#include "worker/api/role_grant.h"
 
 #define INVITATION_TTL_S (7 * 86400)
 #define SENDS_MAX        "10"
@@ -49,16 +50,13 @@ static const struct param invitation_one_params[] = {
 static const struct param invitation_create_params[] = {
     { .name = "email", .in = IN_BODY, .type = T_EMAIL, .required = true },
     { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 120, .required = true },
-    { .name = "role",
-      .in = IN_BODY,
-      .type = T_CHOICE,
-      .choices = "owner staff",
-      .fallback = "staff" },
+    { ROLE_PARAM, .fallback = "professional", .doc = "Code of a role: GET /api/v1/roles" },
     { 0 },
 };
 
 static const struct param invitation_vars[] = {
     ONE_TIME_VARS,
+    ROLE_GRANT_VARS,
     { .name = "invitation", .type = T_UUID },
     { 0 },
 };
@@ -109,8 +107,8 @@ static const struct stmt invitation_mail = {
 };
 
 #define SEND_STMTS &invitation_practice, &invitation_token, &invitation_mail
-static const struct stmt *const invitation_create_stmts[] = { &invitation_insert, SEND_STMTS,
-                                                              NULL };
+static const struct stmt *const invitation_create_stmts[] = { ROLE_GRANT_STMTS, &invitation_insert,
+                                                              SEND_STMTS, NULL };
 static const struct stmt *const invitation_again_stmts[] = { &invitation_again, &invitation_find,
                                                              SEND_STMTS, NULL };
 static const struct stmt *const invitation_withdraw_stmts[] = { &invitation_withdraw,
@@ -140,6 +138,7 @@ static enum err invite(struct call *c)
 {
     PGresult *rows;
     call_set_int(c, "ttl_s", INVITATION_TTL_S);
+    TRY(role_grant_give(c, call_get(c, "role")->text));
     TRY(call_query(c, &invitation_insert, &rows));
     if (PQntuples(rows) == 0) {
         return too_many(c);

@@ -2,15 +2,18 @@
 /* Who works in a practice. Every staff member is a resource whose time appointments take. Handlers exist because a
  * practice never loses its last owner. */
 #include "worker/api/current.h"
+#include "worker/api/role_grant.h"
 
-#define STAFF_OUT                                                       \
-    "id, name, role, email, phone, title, license_no, color, bookable," \
-    " account_id IS NOT NULL AS has_account, archived_at, version, created_at, updated_at"
+#define STAFF_OUT                                                                             \
+    "id, name, role, team, email, phone, title, license_no, color, bookable,"                 \
+    " account_id IS NOT NULL AS has_account, suspended_at, archived_at, version, created_at," \
+    " updated_at"
 
 static const struct column staff_columns[] = {
     { "id", T_UUID, NULL },
     { "name", T_TEXT, NULL },
-    { "role", T_TEXT, "owner or staff" },
+    { "role", T_TEXT, "Code of the role: GET /api/v1/roles" },
+    { "team", T_TEXT, "Whom permissions with the reach team are about" },
     { "email", T_TEXT, NULL },
     { "phone", T_TEXT, "E.164" },
     { "title", T_TEXT, NULL },
@@ -18,6 +21,7 @@ static const struct column staff_columns[] = {
     { "color", T_TEXT, "#rrggbb" },
     { "bookable", T_BOOL, "Takes appointments" },
     { "has_account", T_BOOL, "Can log in" },
+    { "suspended_at", T_INSTANT, "Cannot log in since then" },
     { "archived_at", T_INSTANT, NULL },
     { "version", T_INT, NULL },
     { "created_at", T_INSTANT, NULL },
@@ -54,11 +58,8 @@ static const struct param staff_one_params[] = {
 
 static const struct param staff_create_params[] = {
     { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 120, .required = true },
-    { .name = "role",
-      .in = IN_BODY,
-      .type = T_CHOICE,
-      .choices = "owner staff",
-      .fallback = "staff" },
+    { ROLE_PARAM, .fallback = "professional", .doc = "Code of a role: GET /api/v1/roles" },
+    { .name = "team", .in = IN_BODY, .type = T_TEXT, .max = 60, .nullable = true },
     { .name = "email", .in = IN_BODY, .type = T_EMAIL, .nullable = true },
     { .name = "phone", .in = IN_BODY, .type = T_PHONE, .nullable = true },
     { .name = "title", .in = IN_BODY, .type = T_TEXT, .max = 80, .nullable = true },
@@ -71,17 +72,18 @@ static const struct param staff_create_params[] = {
 static const struct param staff_change_params[] = {
     { .name = "id", .in = IN_PATH, .type = T_UUID },
     { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 120 },
-    { .name = "role",
-      .in = IN_BODY,
-      .type = T_CHOICE,
-      .choices = "owner staff",
-      .doc = "A change ends the member's sessions" },
+    { ROLE_PARAM, .doc = "Code of a role; a change ends the member's sessions" },
+    { .name = "team", .in = IN_BODY, .type = T_TEXT, .max = 60, .nullable = true },
     { .name = "email", .in = IN_BODY, .type = T_EMAIL, .nullable = true },
     { .name = "phone", .in = IN_BODY, .type = T_PHONE, .nullable = true },
     { .name = "title", .in = IN_BODY, .type = T_TEXT, .max = 80, .nullable = true },
     { .name = "license_no", .in = IN_BODY, .type = T_TEXT, .max = 60, .nullable = true },
     { .name = "color", .in = IN_BODY, .type = T_COLOR, .nullable = true },
     { .name = "bookable", .in = IN_BODY, .type = T_BOOL },
+    { .name = "suspended",
+      .in = IN_BODY,
+      .type = T_BOOL,
+      .doc = "true ends the member's sessions and lets nobody log in, false lets them in again" },
     { .name = "archived",
       .in = IN_BODY,
       .type = T_BOOL,
@@ -95,40 +97,48 @@ static const char staff_list_sql[] =
     " AND (:q::text IS NULL OR ext.fold(name || ' ' || coalesce(email, '') || ' '"
     " || coalesce(title, '')) LIKE ALL (ext.word_patterns(:q)))";
 
-static const char staff_create_sql[] =
+static const struct param staff_vars[] = { ROLE_GRANT_VARS, { 0 } };
+
+static const struct stmt staff_create_stmt = {
+    "create",
     "WITH new AS (INSERT INTO resource(id, kind) VALUES (:new_id, 'staff') RETURNING id)"
-    " INSERT INTO staff(id, name, role, email, phone, title, license_no, color, bookable)"
-    " SELECT id, :name, :role, :email, :phone, :title, :license_no, :color, :bookable FROM new"
-    " RETURNING " STAFF_OUT;
+    " INSERT INTO staff(id, name, role, team, email, phone, title, license_no, color, bookable)"
+    " SELECT id, :name, :role, :team, :email, :phone, :title, :license_no, :color, :bookable"
+    " FROM new RETURNING " STAFF_OUT,
+};
 
 static const struct stmt staff_find = {
     "find",
-    "SELECT version = :if_version AS fresh FROM staff WHERE id = :id FOR UPDATE",
+    "SELECT version = :if_version AS fresh, role FROM staff WHERE id = :id FOR UPDATE",
 };
 
-/* Locks every active owner: two who demote each other wait here, and the second sees what the first did. */
+/* Locks every owner who can log in: two who demote each other wait here, and the second sees what the first did. */
 static const struct stmt staff_owners = {
     "owners",
     "SELECT id, id = :id AS same FROM staff WHERE role = 'owner' AND archived_at IS NULL"
-    " ORDER BY id FOR UPDATE",
+    " AND suspended_at IS NULL AND account_id IS NOT NULL ORDER BY id FOR UPDATE",
 };
 
-/* Memberships and sessions follow role and archiving in the same transaction. */
+/* Memberships and sessions follow role, suspension and archiving in the same transaction. */
 /* clang-format off */
 static const struct stmt staff_update = {
     "update",
     "UPDATE staff SET "
     PATCH_COLUMN("name") ", "
     PATCH_COLUMN("role") ", "
+    PATCH_COLUMN("team") ", "
     PATCH_COLUMN("email") ", "
     PATCH_COLUMN("phone") ", "
     PATCH_COLUMN("title") ", "
     PATCH_COLUMN("license_no") ", "
     PATCH_COLUMN("color") ", "
     PATCH_COLUMN("bookable") ", "
+    "suspended_at = CASE WHEN NOT :suspended? THEN suspended_at"
+    " WHEN :suspended THEN coalesce(suspended_at, now()) END, "
     PATCH_ARCHIVED ", version = version + 1, updated_at = now()"
     " WHERE id = :id"
-    " RETURNING " STAFF_OUT ", ext.member_changed(id, role, archived_at IS NULL)",
+    " RETURNING " STAFF_OUT ", ext.member_changed(id, role,"
+    " archived_at IS NULL AND suspended_at IS NULL)",
 };
 /* clang-format on */
 
@@ -138,10 +148,20 @@ static const struct stmt staff_archive = {
     " WHERE id = :id RETURNING ext.member_changed(id, role, false)",
 };
 
-static const struct stmt *const staff_change_stmts[] = { &staff_owners, &staff_find, &staff_update,
+static const struct stmt *const staff_create_stmts[] = { ROLE_GRANT_STMTS, &staff_create_stmt,
                                                          NULL };
-static const struct stmt *const staff_archive_stmts[] = { &staff_owners, &staff_find,
-                                                          &staff_archive, NULL };
+static const struct stmt *const staff_change_stmts[] = { ROLE_GRANT_STMTS, &staff_owners,
+                                                         &staff_find, &staff_update, NULL };
+static const struct stmt *const staff_archive_stmts[] = { ROLE_GRANT_STMTS, &staff_owners,
+                                                          &staff_find, &staff_archive, NULL };
+
+static enum err staff_create(struct call *c)
+{
+    PGresult *rows;
+    TRY(role_grant_give(c, call_get(c, "role")->text));
+    TRY(call_query(c, &staff_create_stmt, &rows));
+    return call_answer(c, rows);
+}
 
 /* Refuses when :id is the only owner left. */
 static enum err staff_another_owner(struct call *c)
@@ -156,26 +176,36 @@ static enum err staff_another_owner(struct call *c)
     return OK;
 }
 
-static enum err staff_change(struct call *c)
+/* Reads the member, whom the caller may change; owners are locked before, when the change may take one away. */
+static enum err staff_take(struct call *c, bool leaves)
 {
     PGresult *rows;
-    const struct value *role = call_get(c, "role");
-    const struct value *archived = call_get(c, "archived");
-    bool leaves = (role->present && strcmp(role->text, "staff") == 0) ||
-                  (archived->present && archived->number);
     if (leaves) {
         TRY(staff_another_owner(c));
     }
     TRY(current_row(c, &staff_find, &rows));
+    return role_grant_touch(c, call_cell(rows, 0, "role"));
+}
+
+static enum err staff_change(struct call *c)
+{
+    PGresult *rows;
+    const struct value *role = call_get(c, "role");
+    const struct value *archived = call_get(c, "archived"), *suspended = call_get(c, "suspended");
+    bool leaves = (role->present && strcmp(role->text, "owner") != 0) ||
+                  (archived->present && archived->number) ||
+                  (suspended->present && suspended->number);
+    TRY(staff_take(c, leaves));
+    if (role->present) {
+        TRY(role_grant_give(c, role->text));
+    }
     TRY(call_query(c, &staff_update, &rows));
     return call_answer(c, rows);
 }
 
 static enum err staff_leave(struct call *c)
 {
-    PGresult *rows;
-    TRY(staff_another_owner(c));
-    TRY(current_row(c, &staff_find, &rows));
+    TRY(staff_take(c, true));
     TRY(call_post(c, &staff_archive));
     return call_answer_none(c);
 }
@@ -201,8 +231,10 @@ const struct route staff_routes[] = {
         .need = PERM_STAFF_WRITE,
         .cost = COST_FAST,
         .params = staff_create_params,
+        .vars = staff_vars,
         .columns = staff_columns,
-        .sql = staff_create_sql,
+        .stmts = staff_create_stmts,
+        .handler = staff_create,
         .shape = SHAPE_ONE,
         .success = 201,
         .etag = true,
@@ -229,6 +261,7 @@ const struct route staff_routes[] = {
         .step_up = true,
         .cost = COST_FAST,
         .params = staff_change_params,
+        .vars = staff_vars,
         .columns = staff_columns,
         .stmts = staff_change_stmts,
         .handler = staff_change,
@@ -245,6 +278,7 @@ const struct route staff_routes[] = {
         .step_up = true,
         .cost = COST_FAST,
         .params = staff_one_params,
+        .vars = staff_vars,
         .stmts = staff_archive_stmts,
         .handler = staff_leave,
         .shape = SHAPE_NONE,
