@@ -31,6 +31,9 @@
       "Prove who you are again: password or code")                                                 \
     X(E_FORBIDDEN, 403, "forbidden", false, "Su rol no permite esta acción",                       \
       "Your role does not allow this")                                                             \
+    X(E_FOREIGN_ORIGIN, 403, "foreign_origin", false,                                              \
+      "La petición no viene de una página de este servicio",                                       \
+      "The request does not come from a page of this service")                                     \
     X(E_TENANT_SUSPENDED, 403, "tenant_suspended", false, "La práctica está suspendida",           \
       "The practice is suspended")                                                                 \
     X(E_TENANT_READ_ONLY, 403, "tenant_read_only", false,                                          \

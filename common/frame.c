@@ -10,7 +10,7 @@
 #define REQUEST_FIXED (8 + 8 + 8 + 1 + 1 + 1) /* id, deadline, sent, method, language, flags */
 #define TENANT_FIXED  (UUID_BYTES + 1 + 1 + 2 + 1 + 4)
 #define WHO_FIXED     (4 * UUID_BYTES + 1 + 4 + 8 + 1)
-#define REPLY_FIXED   (8 + 2 + 1 + 2 + 4 + 4 + 1)
+#define REPLY_FIXED   (8 + 2 + 1 + 2 + 4 + 4 + 1 + 1 + 4)
 #define HELLO_FIXED   (1 + 2 + 4 + 2 + 2)
 #define ROW_FIXED     (1 + 1 + 1 + 4 + 1)
 
@@ -19,6 +19,11 @@
 #define FLAG_ALONE     4u
 #define FLAG_REPLAYED  1u
 #define FLAG_NO_STORE  2u
+#define FLAG_COOKIE    4u
+#define ROW_OPEN       1u
+#define ROW_BY_LINK    2u
+#define ROW_FORM       4u
+#define ROW_PAGE       8u
 
 /* One borrowed text of a message: u32 length and bytes. */
 struct text_field {
@@ -44,6 +49,8 @@ static const struct text_field reply_texts[] = {
     { offsetof(struct frame_reply, etag), FRAME_MAX },
     { offsetof(struct frame_reply, location), FRAME_MAX },
     { offsetof(struct frame_reply, allow), FRAME_MAX },
+    { offsetof(struct frame_reply, cookie), FRAME_MAX },
+    { offsetof(struct frame_reply, style), FRAME_MAX },
     { offsetof(struct frame_reply, body), FRAME_MAX },
 };
 
@@ -163,7 +170,8 @@ static void put_row(struct writer *w, const struct route_entry *e)
 {
     put_u8(w, (uint8_t)e->method);
     put_u8(w, (uint8_t)e->kind);
-    put_u8(w, e->open);
+    put_u8(w, (uint8_t)((e->open ? ROW_OPEN : 0) | (e->by_link ? ROW_BY_LINK : 0) |
+                        (e->form ? ROW_FORM : 0) | (e->page ? ROW_PAGE : 0)));
     put_u32(w, e->max_body);
     put_short(w, e->pattern);
 }
@@ -276,7 +284,10 @@ enum err frame_put_reply(struct sbuf *out, const struct frame_reply *r)
     put_u16(&w, r->retry_after);
     put_u32(&w, r->queue_us);
     put_u32(&w, r->db_us);
-    put_u8(&w, (uint8_t)((r->replayed ? FLAG_REPLAYED : 0) | (r->no_store ? FLAG_NO_STORE : 0)));
+    put_u8(&w, (uint8_t)((r->replayed ? FLAG_REPLAYED : 0) | (r->no_store ? FLAG_NO_STORE : 0) |
+                         (r->sets_cookie ? FLAG_COOKIE : 0)));
+    put_u8(&w, (uint8_t)r->lang);
+    put_u32(&w, r->cookie_age_s);
     put_texts(&w, r, reply_texts, ARRAY_LEN(reply_texts));
     sbuf_added(out, FRAME_HEAD + n);
     return OK;
@@ -444,7 +455,11 @@ static void get_row(struct reader *r, struct route_entry *e)
 {
     e->method = (enum method)get_below(r, METHOD_COUNT);
     e->kind = (enum slot_kind)get_below(r, KIND_COUNT);
-    e->open = get_below(r, 2) == 1;
+    unsigned flags = get_below(r, (ROW_OPEN | ROW_BY_LINK | ROW_FORM | ROW_PAGE) + 1);
+    e->open = (flags & ROW_OPEN) != 0;
+    e->by_link = (flags & ROW_BY_LINK) != 0;
+    e->form = (flags & ROW_FORM) != 0;
+    e->page = (flags & ROW_PAGE) != 0;
     e->max_body = get_u32(r);
     struct slice pattern = get_short(r, e->pattern, sizeof(e->pattern));
     if (!r->bad && !route_map_pattern_valid(pattern)) {
@@ -533,9 +548,12 @@ enum err frame_get_reply(struct slice frame, struct frame_reply *out)
     out->retry_after = get_u16(&r);
     out->queue_us = get_u32(&r);
     out->db_us = get_u32(&r);
-    unsigned flags = get_below(&r, (FLAG_REPLAYED | FLAG_NO_STORE) + 1);
+    unsigned flags = get_below(&r, (FLAG_REPLAYED | FLAG_NO_STORE | FLAG_COOKIE) + 1);
     out->replayed = (flags & FLAG_REPLAYED) != 0;
     out->no_store = (flags & FLAG_NO_STORE) != 0;
+    out->sets_cookie = (flags & FLAG_COOKIE) != 0;
+    out->lang = (enum lang)get_below(&r, LANG_EN + 1);
+    out->cookie_age_s = get_u32(&r);
     get_texts(&r, out, reply_texts, ARRAY_LEN(reply_texts));
     if (!is_final(out->status)) {
         return E_BAD_REQUEST;

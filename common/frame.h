@@ -9,7 +9,7 @@
 #include "common/sbuf.h"
 #include "common/tenant.h"
 
-#define FRAME_MAGIC   0x47524d31u /* "GRM1" */
+#define FRAME_MAGIC   0x47524d32u /* "GRM2": another layout, another number */
 #define FRAME_HEAD    12 /* magic u32, type u8, 3 reserved zero bytes, length of the rest u32 */
 #define FRAME_MAX     (24u << 20)      /* bytes of one frame */
 #define FRAME_ID_MAX  64               /* request id text */
@@ -59,7 +59,7 @@ struct frame_request {
     enum method method;
     enum lang lang;
     bool alone;           /* nothing else is to be under way in the slot: slots died of its like */
-    bool has_tenant;      /* false for open routes */
+    bool has_tenant;      /* false for open routes, and for a link of no practice that is known */
     struct tenant tenant; /* the directory's row: code, pool, state, version, id, slug */
     struct principal principal;
     struct slice request_id; /* at most FRAME_ID_MAX */
@@ -93,11 +93,16 @@ struct frame_reply {
     uint32_t db_us;       /* in the database's hands */
     bool replayed;        /* Idempotency-Replayed: true */
     bool no_store;        /* Cache-Control: no-store */
-    struct slice route;   /* pattern of the route, for log and metrics; empty if none matched */
-    struct slice code;    /* problem code; empty on success */
-    struct slice etag;    /* whole field value, quotes included */
+    enum lang lang;       /* of CONTENT_HTML */
+    bool sets_cookie;     /* the guest's: cookie is its value, empty to take it away */
+    uint32_t cookie_age_s;
+    struct slice route; /* pattern of the route, for log and metrics; empty if none matched */
+    struct slice code;  /* problem code; empty on success */
+    struct slice etag;  /* whole field value, quotes included */
     struct slice location;
     struct slice allow;
+    struct slice cookie;
+    struct slice style; /* of CONTENT_HTML: SHA-256 of its one style element, in Base64 */
     struct slice body;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The table of path patterns. Workers announce their table to the router, which so
- * learns where a request goes, how large its body may be and whether it needs a token, and nothing more. */
+ * learns where a request goes, how large and of what type its body may be, where its practice is named, and nothing more. */
 #ifndef GREMIO_ROUTE_MAP_H
 #define GREMIO_ROUTE_MAP_H
 
@@ -18,6 +18,10 @@ struct route_entry {
     uint32_t max_body; /* bytes; 0: a body is refused with 413 */
     char pattern
         [ROUTE_PATTERN_MAX]; /* "/api/v1/clients/{id}": literal segments or whole-segment names */
+    bool
+        by_link; /* its first {name} is a link's token (common/link_token.h), which names the practice */
+    bool form; /* takes application/x-www-form-urlencoded besides JSON */
+    bool page; /* is for people: a browser gets refusals as HTML */
 };
 
 struct route_map {

@@ -15,8 +15,9 @@
 #include "common/log.h"
 #include "common/str.h"
 
-#define GATHER_MAX ((size_t)32 << 10) /* then lines are written within the turn */
-#define TEXT_MAX   512                /* of a path or user agent */
+#define GATHER_MAX  ((size_t)32 << 10) /* then lines are written within the turn */
+#define TEXT_MAX    512                /* of a path or user agent */
+#define SEGMENT_MAX 40                 /* of a path: a slug has no more */
 
 struct access_log {
     struct event *flush;
@@ -53,6 +54,26 @@ static void field(struct sbuf *out, const char *name, struct slice value)
     }
 }
 
+/* A path in which what is longer than any id or name is not told: it may be a link's token at an address with a slip. */
+static void path_field(struct sbuf *out, struct slice path)
+{
+    static const struct slice hidden = SLICE("{...}");
+    char told[TEXT_MAX];
+    size_t n = 0;
+    struct slice rest = path;
+    while (rest.p && n < sizeof(told)) {
+        struct slice segment = str_cut(&rest, '/');
+        segment = segment.n > SEGMENT_MAX ? hidden : segment;
+        segment.n = size_min(segment.n, sizeof(told) - n);
+        memcpy(told + n, segment.p, segment.n);
+        n += segment.n;
+        if (rest.p && n < sizeof(told)) {
+            told[n++] = '/';
+        }
+    }
+    field(out, "path", (struct slice){ told, n });
+}
+
 static void number(struct sbuf *out, const char *name, int64_t value)
 {
     sbuf_text(out, ",\"");
@@ -80,7 +101,11 @@ void access_log_line(struct sbuf *out, const char *program, const struct exchang
     field(out, "member", slice_of(member));
     field(out, "method", x->method_text);
     field(out, "route", slice_of(x->route));
-    field(out, "path", x->path);
+    if (x->by_link) {
+        field(out, "path", slice_of(x->route));
+    } else {
+        path_field(out, x->path);
+    }
     number(out, "status", status);
     field(out, "code", slice_of(x->code));
     number(out, "bytes", (int64_t)bytes);

@@ -39,20 +39,25 @@ struct exchange {
     /* header fields of interest, empty when absent */
     struct slice authorization, content_type, user_agent, accept_encoding;
     struct slice if_match, if_none_match, idempotency_key, traceparent;
-    bool has_body;           /* Content-Length > 0 or chunked */
-    uint64_t content_length; /* 0 when chunked */
+    struct slice host, accept, cookie, origin, fetch_site; /* the last: Sec-Fetch-Site */
+    bool has_body;                                         /* Content-Length > 0 or chunked */
+    uint64_t content_length;                               /* 0 when chunked */
     bool chunked;
     struct slice body;
 
     /* filled by flow */
     struct principal principal;
+    bool by_link;    /* the path holds a link's token: it is logged as its route's pattern */
+    bool page;       /* a person reads the answer: refusals are pages */
+    bool has_cookie; /* the principal comes from the guest's cookie */
     bool has_tenant;
     struct tenant tenant; /* copy of the directory's row at admission */
     struct uuid
         source; /* whose share it takes: the tenant's id, without one the client's address */
     enum slot_kind kind;
-    bool admitted; /* counted by admit; released exactly once */
-    bool shed;     /* refused because too much is asked */
+    bool admitted;   /* counted by admit; released exactly once */
+    bool shed;       /* refused because too much is asked */
+    bool by_address; /* ... by its address, not by its practice */
 
     /* filled by dispatch */
     void *pending; /* dispatch's own entry while X_QUEUED .. X_STARTED */

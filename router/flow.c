@@ -6,9 +6,16 @@
 #include <stdio.h>
 
 #include "common/clock.h"
+#include "common/link_token.h"
+#include "common/media.h"
 #include "common/problem.h"
 #include "common/str.h"
+#include "router/cookie.h"
+#include "router/html.h"
+#include "router/origin.h"
 #include "router/static.h"
+
+#define GUEST "guest" /* the role of who has no account */
 
 /* ---- answers ---- */
 
@@ -42,12 +49,15 @@ static void refuse(struct exchange *x, enum err e)
 /* With the fields of draft-ietf-httpapi-ratelimit-headers. */
 static void refuse_rate(const struct flow *f, struct exchange *x)
 {
-    char limit[96];
-    snprintf(limit, sizeof(limit), "\"tenant\";q=%" PRId64 ";w=1", f->settings->tenant_rate);
+    char limit[96], state[32];
+    const char *what = x->by_address ? "address" : "tenant";
+    int64_t rate = x->by_address ? f->settings->link_rate : f->settings->tenant_rate;
+    snprintf(limit, sizeof(limit), "\"%s\";q=%" PRId64 ";w=1", what, rate);
+    snprintf(state, sizeof(state), "\"%s\";r=0;t=1", what);
     x->shed = true;
     http_problem(x, E_RATE_LIMITED,
                  &(struct http_answer){ .ratelimit_policy = slice_of(limit),
-                                        .ratelimit = SLICE("\"tenant\";r=0;t=1"),
+                                        .ratelimit = slice_of(state),
                                         .rest = true });
 }
 
@@ -84,8 +94,27 @@ static struct slice content_type(enum frame_content content)
     return SLICE("application/octet-stream");
 }
 
-static void answer_reply(struct exchange *x, const struct frame_reply *r)
+/* Does a browser reach us, or whoever stands in front of us, over TLS? */
+static bool is_secure(const struct settings *s)
 {
+    return s->tls_certificate[0] != '\0' || str_starts(slice_of(s->public_url), SLICE("https://"));
+}
+
+/* What a slot refuses, said to a person. */
+static void answer_page_refusal(struct exchange *x, const struct frame_reply *r)
+{
+    int e = OK + 1;
+    while (e < ERR_COUNT && !slice_eq(slice_of(err_info((enum err)e)->code), r->code)) {
+        e++;
+    }
+    http_problem(x, (enum err)e,
+                 &(struct http_answer){ .allow = r->allow, .retry_after = r->retry_after });
+}
+
+static void answer_reply(const struct flow *f, struct exchange *x, const struct frame_reply *r)
+{
+    char policy[HTML_POLICY_MAX];
+    struct sbuf cookie;
     struct http_answer a = {
         .status = r->status,
         .content_type = content_type(r->content),
@@ -102,7 +131,20 @@ static void answer_reply(struct exchange *x, const struct frame_reply *r)
     x->code[n] = '\0';
     x->queue_us = r->queue_us;
     x->db_us = r->db_us;
+    if (r->content == CONTENT_PROBLEM && x->page) {
+        answer_page_refusal(x, r);
+        return;
+    }
+    if (r->content == CONTENT_HTML) {
+        html_dress(&a, x, r->lang, r->style, policy);
+    }
+    sbuf_init(&cookie);
+    if (r->sets_cookie &&
+        cookie_write(&cookie, is_secure(f->settings), r->cookie, r->cookie_age_s) == OK) {
+        a.set_cookie = sbuf_slice(&cookie);
+    }
     http_reply(x, &a);
+    sbuf_fini(&cookie);
 }
 
 static void count_shed(struct flow *f, enum err e, bool admitted)
@@ -127,7 +169,7 @@ void flow_on_done(struct exchange *x, enum err status, const struct frame_reply 
         refuse(x, status);
         return;
     }
-    answer_reply(x, reply);
+    answer_reply(f, x, reply);
 }
 
 /* ---- steps of the head ---- */
@@ -173,6 +215,22 @@ static void serve_other(const struct flow *f, struct exchange *x, const struct r
     }
 }
 
+static bool is_guest(const struct exchange *x)
+{
+    return x->principal.present && strcmp(x->principal.role, GUEST) == 0;
+}
+
+/* The bearer token; without any, what the guest's cookie holds. */
+static enum err take_token(const struct flow *f, struct exchange *x, struct slice *token)
+{
+    if (x->authorization.n > 0 || x->cookie.n == 0) {
+        return token_bearer(x->authorization, token);
+    }
+    x->has_cookie = true;
+    enum err e = cookie_find(x->cookie, cookie_name(is_secure(f->settings)), token);
+    return e == OK ? OK : E_UNAUTHENTICATED;
+}
+
 static enum err authenticate(const struct flow *f, struct exchange *x)
 {
     struct token_rules rules = {
@@ -181,24 +239,26 @@ static enum err authenticate(const struct flow *f, struct exchange *x)
         .keys = directory_keys(f->directory),
     };
     struct slice token;
-    TRY(token_bearer(x->authorization, &token));
+    TRY(take_token(f, x, &token));
     if (!directory_loaded(f->directory) || rules.keys->count == 0) {
         return E_UNAVAILABLE; /* just started: nobody can be told from anybody */
     }
-    return token_cache_verify(f->tokens, &rules, token, &x->principal);
+    TRY(token_cache_verify(f->tokens, &rules, token, &x->principal));
+    return !x->has_cookie || is_guest(x) ? OK
+                                         : E_UNAUTHENTICATED; /* no others' in a browser's jar */
 }
 
 /* May the tenant's requests of this method go on, as the directory knows it now? */
-static enum err gate_tenant(const struct flow *f, struct exchange *x)
+static enum err gate_tenant(const struct flow *f, struct exchange *x, const struct uuid *id)
 {
-    const struct tenant *t = directory_find(f->directory, &x->principal.tenant);
+    const struct tenant *t = directory_find(f->directory, id);
     if (!t) {
         return directory_in_step(f->directory) ? E_UNAUTHENTICATED : E_UNAVAILABLE;
     }
     x->tenant = *t;
     x->source = t->id;
     x->has_tenant = true;
-    if (x->kind == KIND_AUTH) {
+    if (x->kind == KIND_AUTH && !x->by_link) {
         return OK; /* about the account, not the practice: whoever works there may leave */
     }
     switch (t->state) {
@@ -218,18 +278,67 @@ static enum err gate_tenant(const struct flow *f, struct exchange *x)
     return E_INTERNAL;
 }
 
-/* application/json, with nothing but charset=utf-8 behind it. */
-static bool is_json(struct slice type)
+/* The practice that the link in the path is of. A token that is none, or whose practice is not there, goes to a slot without
+ * one: it answers as if the secret were wrong, so that nobody learns which practices there are. */
+static enum err find_link(const struct flow *f, struct exchange *x, struct slice text)
 {
-    struct slice rest = type;
-    struct slice media = str_trim(str_cut(&rest, ';'));
-    struct slice parameter = str_trim(rest);
-    return str_ieq(media, SLICE("application/json")) &&
-           (parameter.n == 0 || str_ieq(parameter, SLICE("charset=utf-8")) ||
-            str_ieq(parameter, SLICE("charset=\"utf-8\"")));
+    struct link_token token;
+    if (!directory_loaded(f->directory)) {
+        return E_UNAVAILABLE;
+    }
+    if (link_token_parse(text, &token) != OK) {
+        return OK;
+    }
+    struct uuid id = link_token_tenant(&token);
+    explicit_bzero(&token, sizeof(token));
+    enum err e = gate_tenant(f, x, &id);
+    return e == E_UNAUTHENTICATED ? OK : e;
 }
 
-static enum err check_body(const struct flow *f, const struct exchange *x, uint64_t *max)
+/* A cookie comes along whoever made the browser ask: what changes something must come from a page of ours. A page that works
+ * without a cookie still refuses what is known to come from elsewhere. */
+static enum err check_origin(const struct flow *f, const struct exchange *x,
+                             const struct route_entry *row)
+{
+    bool must = x->has_cookie;
+    if (method_is_safe(x->method) || (!must && !row->page)) {
+        return OK;
+    }
+    enum origin from = origin_of(x, f->settings->tls_certificate[0] != '\0',
+                                 slice_of(f->settings->public_url));
+    return from == ORIGIN_OWN || (from == ORIGIN_UNKNOWN && !must) ? OK : E_FOREIGN_ORIGIN;
+}
+
+/* Who asks, and of which practice. */
+static enum err identify(const struct flow *f, struct exchange *x, const struct route_entry *row,
+                         struct slice first_name)
+{
+    if (row->by_link) {
+        TRY(find_link(f, x, first_name));
+    } else if (!row->open) {
+        TRY(authenticate(f, x));
+        TRY(gate_tenant(f, x, &x->principal.tenant));
+    }
+    return check_origin(f, x, row);
+}
+
+/* Who comes by a link takes of the address's own share first, so that guessing at links, or a guest who is a program, leaves
+ * the practice most of its own. */
+static enum err take_rates(const struct flow *f, struct exchange *x, const struct uuid *address)
+{
+    const struct settings *s = f->settings;
+    struct rate_rules link = { .per_s = s->link_rate, .burst = s->link_burst };
+    struct rate_rules rules = { .per_s = s->tenant_rate, .burst = s->tenant_burst };
+    int64_t now = clock_mono_us();
+    x->by_address = x->by_link || is_guest(x);
+    if (x->by_address) {
+        TRY(rate_take(f->link_rate, &link, address, now));
+        x->by_address = false;
+    }
+    return rate_take(f->rate, &rules, &x->source, now);
+}
+
+static enum err check_body(const struct flow *f, const struct exchange *x, bool form, uint64_t *max)
 {
     uint64_t own = (uint64_t)f->settings->limits.body_max;
     *max = *max < own ? *max : own;
@@ -239,23 +348,22 @@ static enum err check_body(const struct flow *f, const struct exchange *x, uint6
     if (x->content_length > *max || *max == 0) {
         return E_BODY_TOO_LARGE;
     }
-    return is_json(x->content_type) ? OK : E_UNSUPPORTED_MEDIA;
+    bool fits = media_is(x->content_type, MEDIA_JSON) ||
+                (form && media_is(x->content_type, MEDIA_FORM));
+    return fits ? OK : E_UNSUPPORTED_MEDIA;
 }
 
 /* The cheapest refusals first. */
-static enum err check_head(const struct flow *f, struct exchange *x, bool open, uint64_t *max)
+static enum err check_head(const struct flow *f, struct exchange *x, const struct route_entry *row,
+                           struct slice first_name, uint64_t *max)
 {
-    const struct settings *s = f->settings;
+    const struct uuid address = x->source;
     if (admit_is_full(f->admit)) {
         return E_OVERLOADED;
     }
-    if (!open) {
-        TRY(authenticate(f, x));
-        TRY(gate_tenant(f, x));
-    }
-    struct rate_rules rules = { .per_s = s->tenant_rate, .burst = s->tenant_burst };
-    TRY(rate_take(f->rate, &rules, &x->source, clock_mono_us()));
-    return check_body(f, x, max);
+    TRY(identify(f, x, row, first_name));
+    TRY(take_rates(f, x, &address));
+    return check_body(f, x, row->form, max);
 }
 
 static void refuse_head(struct flow *f, struct exchange *x, enum err e)
@@ -289,7 +397,9 @@ static void on_head(struct exchange *x, void *arg)
     uint64_t max = row->max_body;
     memcpy(x->route, row->pattern, sizeof(x->route));
     x->kind = row->kind;
-    enum err e = check_head(f, x, row->open, &max);
+    x->by_link = row->by_link;
+    x->page = row->page && html_wanted(x->accept);
+    enum err e = check_head(f, x, row, match.params[0], &max);
     if (e == OK) {
         http_accept_body(x, max);
     } else {
@@ -306,11 +416,24 @@ static int64_t deadline_us(const struct flow *f, enum slot_kind kind)
     return clock_mono_us() + ms * 1000;
 }
 
+/* The practice may have changed while the body came. */
+static enum err gate_again(const struct flow *f, struct exchange *x)
+{
+    struct uuid id = x->tenant.id;
+    if (!x->has_tenant) {
+        return OK;
+    }
+    enum err e = gate_tenant(f, x, &id);
+    if (x->by_link && e == E_UNAUTHENTICATED) {
+        x->has_tenant = false; /* gone: as if it had never been */
+        return OK;
+    }
+    return e;
+}
+
 static enum err admit_and_send(struct flow *f, struct exchange *x)
 {
-    if (x->principal.present) {
-        TRY(gate_tenant(f, x)); /* it may have changed while the body came */
-    }
+    TRY(gate_again(f, x));
     TRY(admit_enter(f->admit, x, (size_t)f->settings->inflight_per_tenant));
     x->deadline_us = deadline_us(f, x->kind);
     return dispatch_send(f->dispatch, x);

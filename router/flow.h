@@ -22,6 +22,7 @@ struct flow {
     struct directory *directory;
     struct token_cache *tokens;
     struct rate *rate;
+    struct rate *link_rate; /* of addresses that come by links */
     struct admit *admit;
     struct dispatch *dispatch;
     struct access_log *access_log;

@@ -29,6 +29,10 @@ static const struct known_field {
     [H1_IDEMPOTENCY_KEY] = { SLICE("Idempotency-Key"), true },
     [H1_TRACEPARENT] = { SLICE("traceparent"), true },
     [H1_REQUEST_ID] = { SLICE("X-Request-Id"), true },
+    [H1_ACCEPT] = { SLICE("Accept"), false },
+    [H1_COOKIE] = { SLICE("Cookie"), true }, /* RFC 6265 5.4: one at the most */
+    [H1_ORIGIN] = { SLICE("Origin"), true },
+    [H1_FETCH_SITE] = { SLICE("Sec-Fetch-Site"), true },
 };
 
 bool http1_is_token(unsigned char byte)

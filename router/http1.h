@@ -36,6 +36,10 @@ enum http1_name {
     H1_IDEMPOTENCY_KEY,
     H1_TRACEPARENT,
     H1_REQUEST_ID,
+    H1_ACCEPT,
+    H1_COOKIE,
+    H1_ORIGIN,
+    H1_FETCH_SITE,
     H1_COUNT,
 };
 

@@ -117,28 +117,34 @@ static void set_request_id(struct exchange *x, struct slice theirs)
 static const struct {
     enum http1_name name;
     size_t offset; /* of a struct slice in struct exchange */
+    bool drop;     /* in another encoding it counts as absent */
 } kept[] = {
-    { H1_AUTHORIZATION, offsetof(struct exchange, authorization) },
-    { H1_CONTENT_TYPE, offsetof(struct exchange, content_type) },
-    { H1_ACCEPT_ENCODING, offsetof(struct exchange, accept_encoding) },
-    { H1_IF_MATCH, offsetof(struct exchange, if_match) },
-    { H1_IF_NONE_MATCH, offsetof(struct exchange, if_none_match) },
-    { H1_IDEMPOTENCY_KEY, offsetof(struct exchange, idempotency_key) },
-    { H1_TRACEPARENT, offsetof(struct exchange, traceparent) },
+    { H1_AUTHORIZATION, offsetof(struct exchange, authorization), false },
+    { H1_CONTENT_TYPE, offsetof(struct exchange, content_type), false },
+    { H1_ACCEPT_ENCODING, offsetof(struct exchange, accept_encoding), false },
+    { H1_IF_MATCH, offsetof(struct exchange, if_match), false },
+    { H1_IF_NONE_MATCH, offsetof(struct exchange, if_none_match), false },
+    { H1_IDEMPOTENCY_KEY, offsetof(struct exchange, idempotency_key), false },
+    { H1_TRACEPARENT, offsetof(struct exchange, traceparent), false },
+    { H1_HOST, offsetof(struct exchange, host), true },
+    { H1_ACCEPT, offsetof(struct exchange, accept), true },
+    { H1_COOKIE, offsetof(struct exchange, cookie), true },
+    { H1_ORIGIN, offsetof(struct exchange, origin), true },
+    { H1_FETCH_SITE, offsetof(struct exchange, fetch_site), true },
+    { H1_USER_AGENT, offsetof(struct exchange, user_agent), true },
 };
 
-/* What goes on to slots and logs is text: a field in another encoding is refused, a User-Agent so written dropped. */
+/* What goes on to slots and logs is text: a field in another encoding is refused or dropped. */
 static enum err set_fields(struct exchange *x, const char *head, const struct http1_head *h)
 {
     for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
         struct slice value = http1_text(head, h->fields[kept[i].name]);
-        if (!str_utf8_valid(value)) {
+        bool text = str_utf8_valid(value);
+        if (!text && !kept[i].drop) {
             return E_BAD_REQUEST;
         }
-        *(struct slice *)(void *)((char *)x + kept[i].offset) = value;
+        *(struct slice *)(void *)((char *)x + kept[i].offset) = text ? value : (struct slice){ 0 };
     }
-    struct slice agent = http1_text(head, h->fields[H1_USER_AGENT]);
-    x->user_agent = str_utf8_valid(agent) ? agent : (struct slice){ 0 };
     return OK;
 }
 

@@ -37,9 +37,10 @@ struct http_answer {
     struct slice content_type; /* empty: no body */
     struct slice body;
     struct slice etag, location, allow, cache_control, csp; /* empty: no field */
-    struct slice www_authenticate;                          /* with 401; empty: Bearer */
-    struct slice ratelimit, ratelimit_policy;               /* with 429 */
-    int retry_after;                                        /* seconds, 0: no field */
+    struct slice set_cookie, referrer_policy, robots, language;
+    struct slice www_authenticate;            /* with 401; empty: Bearer */
+    struct slice ratelimit, ratelimit_policy; /* with 429 */
+    int retry_after;                          /* seconds, 0: no field */
     bool
         rest; /* refused for load: the connection is not read before Retry-After, which http sets */
     bool replayed;

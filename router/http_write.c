@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/problem.h"
 #include "common/uuid.h"
+#include "router/html.h"
 #include "router/http_exchange.h"
 #include "router/http_life.h"
 #include "router/http_rest.h"
@@ -131,15 +132,23 @@ void http_write_problem(struct http_exchange *hx, enum err e, const struct http_
 {
     struct http_server *s = hx->server;
     const struct err_info *info = err_info(e);
-    struct problem p = { .err = e };
-    sbuf_reset(&s->doc, OUT_KEEP);
-    problem_write(&s->doc, &p, hx->x.lang, slice_of(hx->x.request_id));
-    strncpy(hx->x.code, info->code, sizeof(hx->x.code) - 1);
     struct http_answer a = more != NULL ? *more : (struct http_answer){ 0 };
+    char policy[HTML_POLICY_MAX];
+    struct slice style;
+    strncpy(hx->x.code, info->code, sizeof(hx->x.code) - 1);
+    sbuf_reset(&s->doc, OUT_KEEP);
+    if (hx->x.page) {
+        html_refusal(&s->doc, e, hx->x.lang, &style);
+        html_dress(&a, &hx->x, hx->x.lang, style, policy);
+        a.content_type = SLICE("text/html; charset=utf-8");
+    } else {
+        struct problem p = { .err = e };
+        problem_write(&s->doc, &p, hx->x.lang, slice_of(hx->x.request_id));
+        a.content_type = SLICE("application/problem+json");
+    }
     a.status = info->status;
-    a.content_type = SLICE("application/problem+json");
     a.body = sbuf_slice(&s->doc);
-    a.retry_after = info->retryable ? 1 : 0;
+    a.retry_after = !info->retryable ? 0 : a.retry_after > 0 ? a.retry_after : 1;
     http_write_answer(hx, &a);
 }
 

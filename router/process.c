@@ -326,6 +326,7 @@ static enum err boot_tables(struct process *p)
     TRY(token_cache_new((size_t)p->settings.token_cache, p->revoked, &f->tokens));
     TRY(admit_new((size_t)p->settings.inflight_max, &f->admit));
     TRY(rate_new(RATE_SOURCES, &f->rate));
+    TRY(rate_new(RATE_SOURCES, &f->link_rate));
     TRY(access_log_new(p->base, log_fd(), p->name, &f->access_log));
     return dispatch_new(&config, &f->dispatch);
 }
@@ -404,6 +405,7 @@ static void free_all(struct process *p)
     dispatch_free(f->dispatch);
     access_log_free(f->access_log);
     rate_free(f->rate);
+    rate_free(f->link_rate);
     admit_free(f->admit);
     token_cache_free(f->tokens);
     directory_free(f->directory);

@@ -144,10 +144,12 @@ static void add_rare(struct sbuf *out, const struct http_answer *a, const struct
     add_field(out, SLICE("ETag: "), a->etag);
     add_field(out, SLICE("Location: "), a->location);
     add_field(out, SLICE("Allow: "), a->allow);
+    add_field(out, SLICE("Set-Cookie: "), a->set_cookie);
     add_field(out, SLICE("Content-Security-Policy: "), a->csp);
-    if (problem) {
-        add_field(out, SLICE("Content-Language: "), f->lang == LANG_EN ? SLICE("en") : SLICE("es"));
-    }
+    add_field(out, SLICE("Referrer-Policy: "), a->referrer_policy);
+    add_field(out, SLICE("X-Robots-Tag: "), a->robots);
+    add_field(out, SLICE("Content-Language: "),
+              problem ? f->lang == LANG_EN ? SLICE("en") : SLICE("es") : a->language);
     if (a->cache_control.n > 0 || problem) {
         add_field(out, SLICE("Cache-Control: "),
                   a->cache_control.n > 0 ? a->cache_control : SLICE("no-store"));

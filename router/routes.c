@@ -73,6 +73,7 @@ static bool equal(const struct route_map *a, const struct route_map *b)
     for (size_t i = 0; same && i < a->count; i++) {
         const struct route_entry *x = &a->rows[i], *y = &b->rows[i];
         same = x->method == y->method && x->kind == y->kind && x->open == y->open &&
+               x->by_link == y->by_link && x->form == y->form && x->page == y->page &&
                x->max_body == y->max_body && strcmp(x->pattern, y->pattern) == 0;
     }
     return same;
@@ -101,10 +102,12 @@ static struct table *keep(struct routes *r, const struct route_map *map)
 static bool agrees(struct speaker *s, struct route_entry *row)
 {
     const struct route_entry *own = find(&s->table->map, row);
-    if (!own || own->kind != row->kind) {
+    if (!own || own->kind != row->kind || own->by_link != row->by_link) {
         return false;
     }
     row->open = row->open && own->open;
+    row->form = row->form && own->form;
+    row->page = row->page && own->page;
     row->max_body = row->max_body < own->max_body ? row->max_body : own->max_body;
     return true;
 }

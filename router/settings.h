@@ -24,10 +24,12 @@ struct settings {
     char tls_certificate[CONF_TEXT_MAX]; /* empty: plain HTTP */
     char tls_key[CONF_TEXT_MAX];
     char static_dir[CONF_TEXT_MAX]; /* empty: no static files */
+    char public_url[CONF_TEXT_MAX]; /* where people reach Gremio; empty: as they say themselves */
     struct http_limits limits;
     int64_t inflight_max;              /* requests, per process */
     int64_t inflight_per_tenant;       /* requests, per process */
     int64_t tenant_rate, tenant_burst; /* requests a second and at once, per process; rate 0: any */
+    int64_t link_rate, link_burst;     /* the same of one address that comes by links */
     int64_t queue_max;                 /* requests per slot kind */
     int64_t queue_wait, slow_queue_wait; /* ms: of api, of the other kinds */
     int64_t request_timeout;             /* ms */

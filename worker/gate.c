@@ -60,12 +60,21 @@ static enum err check_perms(struct call *c)
     return c->reach == REACH_NONE ? E_FORBIDDEN : OK;
 }
 
+/* Whose link it is only the practice can say: without one nothing runs, and the answer is that of a link nobody knows. */
+static enum err check_link(const struct call *c)
+{
+    if (!c->req->has_tenant || !tenant_code_valid(slice_of(c->req->tenant.code))) {
+        return E_LINK_EXPIRED;
+    }
+    return check_state(c);
+}
+
 /* The router verified the token; what it says must still fit the practice it named. */
 static enum err check_access(struct call *c)
 {
     const struct frame_request *req = c->req;
     if (c->route->open) {
-        return OK;
+        return c->route->by_link ? check_link(c) : OK;
     }
     if (!req->principal.present) {
         return E_UNAUTHENTICATED;

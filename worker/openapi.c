@@ -230,7 +230,7 @@ static void write_operation(struct sbuf *b, const struct routes *all, const stru
 static bool path_seen(const struct routes *all, size_t before, const char *path)
 {
     for (size_t i = 0; i < before; i++) {
-        if (strcmp(all->plans[i].row->path, path) == 0) {
+        if (!all->plans[i].row->page && strcmp(all->plans[i].row->path, path) == 0) {
             return true;
         }
     }
@@ -242,14 +242,14 @@ static void write_paths(struct sbuf *b, const struct routes *all)
     bool first = true;
     for (size_t i = 0; i < all->count; i++) {
         const char *path = all->plans[i].row->path;
-        if (path_seen(all, i, path)) {
-            continue;
+        if (all->plans[i].row->page || path_seen(all, i, path)) {
+            continue; /* pages are for people */
         }
         sbuf_text(b, first ? "" : ",");
         openapi_schema_key(b, path);
         sbuf_char(b, '{');
         for (size_t j = i; j < all->count; j++) {
-            if (strcmp(all->plans[j].row->path, path) == 0) {
+            if (!all->plans[j].row->page && strcmp(all->plans[j].row->path, path) == 0) {
                 sbuf_text(b, j == i ? "" : ",");
                 write_operation(b, all, &all->plans[j]);
             }

@@ -6,7 +6,10 @@
 #include <json-c/json.h>
 
 #include "common/json.h"
+#include "common/media.h"
 #include "common/str.h"
+
+#define PAIRS_MAX 64 /* of one form: none has as many fields */
 
 /* ---- boot ---- */
 
@@ -97,6 +100,11 @@ enum err params_compile(const struct route *r, const struct param *builtin, stru
     for (const struct param *p = builtin; p && p->name; p++) {
         TRY(compile_row(r, out, p, why));
     }
+    out->form = r->form;
+    if (r->form && !out->has_body) {
+        sbuf_text(why, "takes a form and has no IN_BODY parameter");
+        return E_CONFIG;
+    }
     if (in_path != pattern_names(r->path)) {
         sbuf_text(why, "every {name} of the path needs one IN_PATH parameter");
         return E_CONFIG;
@@ -111,8 +119,11 @@ struct reader {
     struct arena *arena;
     struct value *values;
     struct problem *problem;
-    bool broken; /* the query's coding itself: 400 */
+    uint64_t seen; /* rows that a query or form named, by index */
+    bool broken;   /* the coding of query or form itself: 400 */
 };
+
+_Static_assert(ROUTE_PARAMS_LIMIT <= 64, "one bit per row");
 
 static void refuse(struct reader *r, const char *pointer, const char *code, const char *es,
                    const char *en)
@@ -224,42 +235,66 @@ char *params_percent(struct slice s, struct arena *arena, size_t *n)
     return out && str_utf8_valid((struct slice){ .p = out, .n = len }) ? out : NULL;
 }
 
-static void take_pair(struct reader *r, struct slice raw_name, struct slice raw_value)
+static void refuse_coding(struct reader *r, struct slice name, bool body)
 {
-    struct slice name, value;
-    name.p = params_percent(raw_name, r->arena, &name.n);
-    value.p = name.p ? params_percent(raw_value, r->arena, &value.n) : NULL;
-    if (!value.p) {
-        r->broken = true;
-        const char *pointer = name.p ? pointer_to(r, name, false) : "?";
-        refuse(r, pointer, "invalid_encoding", "La codificación con % no es válida",
-               "The percent coding is not valid");
-        return;
-    }
-    int i = find_param(r->plan, IN_QUERY, name);
-    if (i < 0) {
+    r->broken = true;
+    const char *pointer = name.p ? pointer_to(r, name, body) : body ? "" : "?";
+    refuse(r, pointer, "invalid_encoding", "La codificación con % no es válida",
+           "The percent coding is not valid");
+}
+
+static void refuse_unknown(struct reader *r, struct slice name, bool body)
+{
+    if (body) {
+        refuse(r, pointer_to(r, name, true), "unknown_field", "No se conoce este dato",
+               "This field is not known");
+    } else {
         refuse(r, pointer_to(r, name, false), "unknown_parameter", "No se conoce este parámetro",
                "This parameter is not known");
-    } else if (r->values[i].present) {
-        refuse(r, pointer_to(r, name, false), "duplicate_parameter", "Está repetido",
-               "It is there twice");
-    } else {
-        take_text(r, (size_t)i, value);
     }
 }
 
-static void read_query(struct reader *r, struct slice query)
+static void take_pair(struct reader *r, enum where in, struct slice raw_name,
+                      struct slice raw_value)
 {
-    struct slice rest = query;
-    while (rest.p && rest.n) {
+    struct slice name, value;
+    bool body = in == IN_BODY;
+    name.p = params_percent(raw_name, r->arena, &name.n);
+    value.p = name.p ? params_percent(raw_value, r->arena, &value.n) : NULL;
+    if (!value.p) {
+        refuse_coding(r, name, body);
+        return;
+    }
+    int i = find_param(r->plan, in, name);
+    if (i < 0) {
+        refuse_unknown(r, name, body);
+    } else if (r->seen >> i & 1) {
+        refuse(r, pointer_to(r, name, body), body ? "duplicate_field" : "duplicate_parameter",
+               "Está repetido", "It is there twice");
+    } else {
+        r->seen |= UINT64_C(1) << i;
+        if (value.n > 0 || !body) { /* a browser sends every field: what is empty is not there */
+            take_text(r, (size_t)i, value);
+        }
+    }
+}
+
+/* "a=1&b=2", of a query or of a form (WHATWG URL 5.1); how many there were. */
+static size_t read_pairs(struct reader *r, enum where in, struct slice text, size_t max)
+{
+    struct slice rest = text;
+    size_t count = 0;
+    while (rest.p && rest.n && count < max) {
         struct slice pair = str_cut(&rest, '&');
         struct slice value = pair;
         struct slice name = str_cut(&value, '=');
         if (pair.n == 0) {
             continue;
         }
-        take_pair(r, name, value.p ? value : (struct slice){ .p = "", .n = 0 });
+        count++;
+        take_pair(r, in, name, value.p ? value : (struct slice){ .p = "", .n = 0 });
     }
+    return rest.p && rest.n ? count + 1 : count;
 }
 
 static void wrong_type(struct reader *r, const struct param *row)
@@ -339,21 +374,17 @@ static enum err bad_json(struct reader *r, const struct json_fault *fault)
     return E_BAD_JSON;
 }
 
-static bool is_json_media(struct slice type)
+static enum err read_form(struct reader *r, struct slice body)
 {
-    struct slice rest = type;
-    return str_ieq(str_trim(str_cut(&rest, ';')), SLICE("application/json"));
+    if (read_pairs(r, IN_BODY, body, PAIRS_MAX) > PAIRS_MAX) {
+        r->broken = true;
+        refuse(r, "", "too_many_members", "Tiene demasiados datos", "It has too many fields");
+    }
+    return OK;
 }
 
-static enum err read_body(struct reader *r, const struct frame_request *req)
+static enum err read_json(struct reader *r, const struct frame_request *req)
 {
-    if (!r->plan->has_body || req->body.n == 0) {
-        return OK; /* an absent body is an object without members */
-    }
-    if (!is_json_media(req->content_type)) {
-        r->problem->err = E_UNSUPPORTED_MEDIA;
-        return E_UNSUPPORTED_MEDIA;
-    }
     struct json_fault fault = { 0 };
     struct json_object *body = NULL;
     enum err e = json_read(req->body, r->arena, &fault, &body);
@@ -371,6 +402,21 @@ static enum err read_body(struct reader *r, const struct frame_request *req)
     }
     json_object_put(body);
     return OK;
+}
+
+static enum err read_body(struct reader *r, const struct frame_request *req)
+{
+    if (!r->plan->has_body || req->body.n == 0) {
+        return OK; /* an absent body is an object without members */
+    }
+    if (media_is(req->content_type, MEDIA_JSON)) {
+        return read_json(r, req);
+    }
+    if (r->plan->form && media_is(req->content_type, MEDIA_FORM)) {
+        return read_form(r, req->body);
+    }
+    r->problem->err = E_UNSUPPORTED_MEDIA;
+    return E_UNSUPPORTED_MEDIA;
 }
 
 static void check_required(struct reader *r)
@@ -391,7 +437,7 @@ enum err params_read(const struct params_plan *plan, const struct frame_request 
     struct reader r = { .plan = plan, .arena = arena, .values = values, .problem = problem };
     memcpy(values, plan->fallback, plan->count * sizeof(*values));
     TRY(read_path(&r, match));
-    read_query(&r, req->query);
+    (void)read_pairs(&r, IN_QUERY, req->query, SIZE_MAX);
     TRY(read_body(&r, req));
     check_required(&r);
     if (r.broken) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Parameters in: path, query and body against the rows of a route, all faults of a request in one answer.
+/* Parameters in: path, query and body (JSON, or a form) against the rows of a route, all faults of a request in one answer.
  * Pure: sees the request's bytes and the rows, never the database. */
 #ifndef GREMIO_PARAMS_H
 #define GREMIO_PARAMS_H
@@ -14,6 +14,7 @@ struct params_plan {
     struct value fallback[ROUTE_PARAMS_LIMIT]; /* what an absent one becomes */
     uint8_t path_index[ROUTE_PARAMS_LIMIT];    /* IN_PATH: which {name} of the pattern */
     bool has_query, has_body;
+    bool form; /* the body may be a form */
 };
 
 /* E_CONFIG with a sentence on rows that cannot work: two of one name, a {name} without a row, a fallback that its own

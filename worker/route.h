@@ -127,6 +127,11 @@ struct route {
     const char *path;
     const char *summary; /* one line, English, for OpenAPI */
     bool open;           /* no token: need must be PERM_NONE */
+    bool
+        by_link; /* open, and runs as the practice of the link whose token is the path's first {token} */
+    bool form;        /* takes an HTML form (application/x-www-form-urlencoded) besides JSON */
+    bool page;        /* for people: HTML, not in OpenAPI; a browser gets refusals as pages too */
+    const char *back; /* page: what a person can mend is said there: 303 to BACK?problem=CODE */
     enum perm need;
     bool step_up; /* dangerous: the session must have proved itself within step_up_within */
     bool
@@ -145,7 +150,7 @@ struct route {
     const struct stmt *const *stmts; /* a handler's statements, NULL-terminated */
     route_handler_fn handler;
     enum shape shape;
-    int success;   /* 200, 201, 204 */
+    int success;   /* 200, 201, 202, 204; raw: 303 too */
     bool etag;     /* answer has a "version" column: ETag; GET honours If-None-Match */
     bool if_match; /* 428 without If-Match; :if_version is its number */
     bool

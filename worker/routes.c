@@ -45,8 +45,30 @@ static const char *access_fault(const struct route *r)
     if (!r->open && (r->need <= PERM_NONE || r->need >= PERM_COUNT)) {
         return "needs a permission (.need) or .open";
     }
-    if (r->open && r->cost != COST_AUTH && (r->sql || r->stmts)) {
+    if (r->open && !r->by_link && r->cost != COST_AUTH && (r->sql || r->stmts)) {
         return "is open, so it has no practice to run statements in";
+    }
+    if (r->by_link && !r->open) {
+        return "comes by a link, so it is open";
+    }
+    const char *name = strchr(r->path, '{');
+    if (r->by_link && (!name || strncmp(name, "{token}", 7) != 0)) {
+        return "comes by a link, so the first name in its path is {token}";
+    }
+    return NULL;
+}
+
+/* What is wrong with how it meets people. */
+static const char *page_fault(const struct route *r)
+{
+    if (r->page && r->shape != SHAPE_RAW) {
+        return "is a page, so its shape is raw";
+    }
+    if (r->form && method_is_safe(r->method)) {
+        return "takes a form and changes nothing";
+    }
+    if (r->back && (!r->page || method_is_safe(r->method) || r->back[0] != '/')) {
+        return "leads back and is no page's form";
     }
     return NULL;
 }
@@ -66,10 +88,12 @@ static const char *shape_fault(const struct route *r)
     if (rows != (r->columns != NULL) && r->shape != SHAPE_RAW) {
         return rows ? "shows rows and has no columns" : "has columns and shows no rows";
     }
-    if (r->success < 200 || r->success > 204 || (r->success == 204) != (r->shape == SHAPE_NONE)) {
-        return "needs a success status: 204 without a body, 200 to 203 with one";
+    bool elsewhere = r->success == 303 && r->shape == SHAPE_RAW && !method_is_safe(r->method);
+    bool success = r->success >= 200 && r->success <= 204;
+    if (!elsewhere && (!success || (r->success == 204) != (r->shape == SHAPE_NONE))) {
+        return "needs a success status: 204 without a body, 200 to 203 with one, 303 of a raw form";
     }
-    return NULL;
+    return page_fault(r);
 }
 
 static const char *work_fault(const struct route *r)
@@ -157,6 +181,9 @@ static enum err map_add(struct routes *out, const struct route *r, struct sbuf *
     e->method = r->method;
     e->kind = routes_kind(r->cost);
     e->open = r->open;
+    e->by_link = r->by_link;
+    e->form = r->form;
+    e->page = r->page;
     e->max_body = r->max_body ? r->max_body : body ? ROUTES_BODY_DEFAULT : 0;
     memcpy(e->pattern, r->path, strlen(r->path) + 1);
     return OK;

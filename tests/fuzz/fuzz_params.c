@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* One row of every type in path, query and body. The input is "SEGMENT\nQUERY\nBODY". Whatever comes in, accepted values keep
- * what their rows promise and refusals name at least one field or an error of their own. */
+/* One row of every type in path, query and body. The input is "SEGMENT\nQUERY\nBODY", and the body is read as JSON and as a
+ * form. Whatever comes in, accepted values keep what their rows promise and refusals name at least one field or an error of
+ * their own. */
 #include <string.h>
 
+#include "common/media.h"
 #include "common/str.h"
 #include "tests/fuzz/fuzz.h"
 #include "worker/params.h"
@@ -34,7 +36,9 @@ static const struct param rows[] = {
     { .name = "b_null", .in = IN_BODY, .type = T_TEXT, .nullable = true },
     { 0 },
 };
-static const struct route route = { .method = M_POST, .path = "/x/{id}", .params = rows };
+static const struct route route = {
+    .method = M_POST, .path = "/x/{id}", .params = rows, .form = true
+};
 
 static void check_values(const struct params_plan *plan, const struct value *values)
 {
@@ -51,21 +55,20 @@ static void check_values(const struct params_plan *plan, const struct value *val
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+static void read_as(struct slice type, struct slice rest)
 {
     static struct params_plan plan;
     struct value values[ROUTE_PARAMS_LIMIT];
     struct problem problem = { 0 };
     struct sbuf why;
     struct arena arena;
-    struct slice rest = { (const char *)data, n };
     sbuf_init(&why);
     if (plan.count == 0) {
         FUZZ_CHECK(params_compile(&route, NULL, &plan, &why) == OK);
     }
     arena_init(&arena, 1 << 22);
     struct route_match match = { .param_count = 1, .params = { str_cut(&rest, '\n') } };
-    struct frame_request req = { .content_type = SLICE("application/json") };
+    struct frame_request req = { .content_type = type };
     req.query = str_cut(&rest, '\n');
     req.body = rest;
     enum err e = params_read(&plan, &req, &match, &arena, values, &problem);
@@ -78,5 +81,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     sbuf_fini(&why);
     arena_fini(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct slice rest = { (const char *)data, n };
+    read_as(MEDIA_JSON, rest);
+    read_as(MEDIA_FORM, rest);
     return 0;
 }

@@ -10,11 +10,11 @@
 static struct route_map map = {
     .count = 6,
     .rows = {
-        { M_GET, KIND_API, false, 0, "/" },
-        { M_GET, KIND_API, false, 0, "/a/{x}" },
-        { M_POST, KIND_API, false, 0, "/a/b" },
-        { M_GET, KIND_API, false, 0, "/{x}/b" },
-        { M_PUT, KIND_API, false, 0, "/{a}/{b}/{c}/{d}" },
+        { .method = M_GET, .pattern = "/" },
+        { .method = M_GET, .pattern = "/a/{x}" },
+        { .method = M_POST, .pattern = "/a/b" },
+        { .method = M_GET, .pattern = "/{x}/b" },
+        { .method = M_PUT, .pattern = "/{a}/{b}/{c}/{d}" },
     },
 };
 

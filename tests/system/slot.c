@@ -357,7 +357,7 @@ Test(slot, cancelled_requests_are_dropped)
 Test(slot, a_broken_frame_ends_its_channel_only)
 {
     struct fixture f = begin();
-    static const char *const broken[] = { "GET / HTTP/1.1\r\n\r\n", "GRM1\x09\0\0\0\0\0\0\0" };
+    static const char *const broken[] = { "GET / HTTP/1.1\r\n\r\n", "GRM2\x09\0\0\0\0\0\0\0" };
     for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
         struct peer p = peer_open("api-00");
         struct answer a;

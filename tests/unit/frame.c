@@ -57,16 +57,28 @@ static void init(void)
         .db_us = 200,
         .replayed = true,
         .no_store = true,
+        .lang = LANG_EN,
+        .sets_cookie = true,
+        .cookie_age_s = 600,
         .route = SLICE("/api/v1/clients"),
         .code = SLICE("slot_taken"),
         .etag = SLICE("\"5\""),
         .location = SLICE("/x"),
         .allow = SLICE("GET"),
+        .cookie = SLICE("a.b.c"),
+        .style = SLICE("c3R5bGU="),
         .body = SLICE("{}"),
     };
     map.count = 2;
-    map.rows[0] = (struct route_entry){ M_GET, KIND_API, true, 0, "/a/{b}" };
-    map.rows[1] = (struct route_entry){ M_POST, KIND_AUTH, false, 1 << 20, "/login" };
+    map.rows[0] = (struct route_entry){ .method = M_GET,
+                                        .kind = KIND_API,
+                                        .open = true,
+                                        .pattern = "/a/{b}",
+                                        .by_link = true,
+                                        .page = true };
+    map.rows[1] = (struct route_entry){
+        .method = M_POST, .kind = KIND_AUTH, .max_body = 1 << 20, .pattern = "/login", .form = true
+    };
     hello = (struct frame_hello){ KIND_SLOW, 7, 4242, 16, &map };
 }
 
@@ -154,6 +166,9 @@ Test(frame, reply_round_trip)
     cr_expect(slice_eq(got.etag, reply.etag));
     cr_expect(slice_eq(got.location, reply.location));
     cr_expect(slice_eq(got.allow, reply.allow));
+    cr_expect(slice_eq(got.cookie, reply.cookie));
+    cr_expect(slice_eq(got.style, reply.style));
+    cr_expect(got.lang == LANG_EN && got.sets_cookie && got.cookie_age_s == 600);
     cr_expect(slice_eq(got.body, reply.body));
 }
 
@@ -166,10 +181,12 @@ Test(frame, hello_round_trip)
     cr_expect(got.kind == KIND_SLOW && got.slot == 7 && got.pid == 4242 && got.batch_max == 16);
     cr_assert_eq(theirs.count, 2);
     cr_expect_str_eq(theirs.rows[0].pattern, "/a/{b}");
-    cr_expect(theirs.rows[0].open);
+    cr_expect(theirs.rows[0].open && theirs.rows[0].by_link && theirs.rows[0].page);
+    cr_expect_not(theirs.rows[0].form);
     cr_expect_eq(theirs.rows[1].method, M_POST);
     cr_expect_eq(theirs.rows[1].kind, KIND_AUTH);
     cr_expect_eq(theirs.rows[1].max_body, 1 << 20);
+    cr_expect(theirs.rows[1].form && !theirs.rows[1].page && !theirs.rows[1].by_link);
     cr_expect_not(theirs.rows[1].open);
 }
 
@@ -338,7 +355,8 @@ Test(frame, reply_values_out_of_range)
     expect_refused_with(8, 3); /* status 0x0399 */
     expect_refused_with(8, 0); /* status 0x0099 */
     expect_refused_with(10, CONTENT_COUNT);
-    expect_refused_with(21, 4); /* flags */
+    expect_refused_with(21, 8); /* flags */
+    expect_refused_with(22, LANG_EN + 1);
 }
 
 Test(frame, hello_values_out_of_range)
@@ -350,8 +368,8 @@ Test(frame, hello_values_out_of_range)
     expect_refused_with(10, 3);
     expect_refused_with(11, METHOD_COUNT);
     expect_refused_with(12, KIND_COUNT);
-    expect_refused_with(13, 2); /* open */
-    expect_refused_with(18, 0); /* length of the pattern */
+    expect_refused_with(13, 16); /* open, by_link, form, page */
+    expect_refused_with(18, 0);  /* length of the pattern */
     expect_refused_with(18, 128);
     expect_refused_with(19, 'x'); /* a pattern without its '/' */
     expect_refused_with(22, '}');

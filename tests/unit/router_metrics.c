@@ -155,3 +155,30 @@ Test(router_metrics, access_lines_are_json_and_keep_secrets)
     }
     arena_fini(&scratch);
 }
+
+static bool line_has(const struct exchange *x, const char *text)
+{
+    struct sbuf out;
+    sbuf_init(&out);
+    access_log_line(&out, "router/0", x, 404, 5, 100);
+    bool has = memmem(out.data, out.len, text, strlen(text)) != NULL;
+    sbuf_fini(&out);
+    return has;
+}
+
+/* A link's token stands in the path: neither where it belongs nor where it came by mistake is it written. */
+Test(router_metrics, access_lines_do_not_tell_tokens_of_links)
+{
+    static const char token[] = "AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXxYyZz01";
+    static const char *const slips[] = { "/i/%s/", "/i/%s/x", "/I/%s", "/%s", "//%s" };
+    char path[100];
+    for (size_t i = 0; i < ARRAY_LEN(slips); i++) {
+        snprintf(path, sizeof(path), slips[i], token);
+        struct exchange x = { .path = slice_of(path) };
+        cr_expect(!line_has(&x, "GgHh") && line_has(&x, "{...}"), "%s", slips[i]);
+    }
+    struct exchange x = { .path = SLICE("/i/short"), .by_link = true, .route = "/i/{token}" };
+    cr_expect(line_has(&x, "\"path\":\"/i/{token}\"") && !line_has(&x, "short"));
+    x = (struct exchange){ .path = SLICE("/api/v1/clients/01a206d8-cb2d-735a-87bb-fb9fb348b56c") };
+    cr_expect(line_has(&x, "fb9fb348b56c"));
+}

@@ -45,16 +45,27 @@ Test(reply, every_field)
                              .allow = SLICE("GET"),
                              .cache_control = SLICE("no-store"),
                              .csp = SLICE("default-src 'self'"),
+                             .set_cookie = SLICE("a=b"),
+                             .referrer_policy = SLICE("no-referrer"),
+                             .robots = SLICE("noindex"),
+                             .language = SLICE("es"),
                              .retry_after = 9,
                              .replayed = true };
     const char *text = render(&a, true);
-    const char *want[] = {
-        "HTTP/1.1 201 Created\r\n",        "\r\nETag: \"7\"\r\n",
-        "\r\nLocation: /x/1\r\n",          "\r\nAllow: GET\r\n",
-        "\r\nCache-Control: no-store\r\n", "\r\nContent-Security-Policy: default-src 'self'\r\n",
-        "\r\nRetry-After: 9\r\n",          "\r\nIdempotency-Replayed: true\r\n",
-        "\r\nContent-Length: 0\r\n",       "\r\nConnection: close\r\n\r\n"
-    };
+    const char *want[] = { "HTTP/1.1 201 Created\r\n",
+                           "\r\nETag: \"7\"\r\n",
+                           "\r\nLocation: /x/1\r\n",
+                           "\r\nAllow: GET\r\n",
+                           "\r\nCache-Control: no-store\r\n",
+                           "\r\nContent-Security-Policy: default-src 'self'\r\n",
+                           "\r\nRetry-After: 9\r\n",
+                           "\r\nIdempotency-Replayed: true\r\n",
+                           "\r\nContent-Length: 0\r\n",
+                           "\r\nSet-Cookie: a=b\r\n",
+                           "\r\nReferrer-Policy: no-referrer\r\n",
+                           "\r\nX-Robots-Tag: noindex\r\n",
+                           "\r\nContent-Language: es\r\n",
+                           "\r\nConnection: close\r\n\r\n" };
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         cr_expect_not_null(strstr(text, want[i]), "%s", want[i]);
     }
@@ -106,7 +117,11 @@ Test(reply, values_cannot_split_fields)
                                  .location = bad[i],
                                  .allow = bad[i],
                                  .cache_control = bad[i],
-                                 .csp = bad[i] };
+                                 .csp = bad[i],
+                                 .set_cookie = bad[i],
+                                 .referrer_policy = bad[i],
+                                 .robots = bad[i],
+                                 .language = bad[i] };
         const char *text = render(&a, false);
         cr_expect_eq(strlen(text), out.len);
         cr_expect_null(strstr(text, "Set-Cookie"));

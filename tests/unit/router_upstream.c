@@ -311,8 +311,8 @@ Test(router_upstream, a_slow_reader_gets_everything)
 Test(router_upstream, a_bad_byte_drops_the_channel_and_it_comes_back)
 {
     static const char *const bad[] = {
-        "GET / HTTP/1.1\r\n\r\n", "GRM1\x09\0\0\0\0\0\0\0",  "GRM1\x04\0\0\0\xff\xff\xff\xff",
-        "GRM1\x04\0\0\1\0\0\0\0", "GRM1\x04\0\0\0\0\0\0\1x", "GRM1\x02\0\0\0\0\0\0\0",
+        "GET / HTTP/1.1\r\n\r\n", "GRM2\x09\0\0\0\0\0\0\0",  "GRM2\x04\0\0\0\xff\xff\xff\xff",
+        "GRM2\x04\0\0\1\0\0\0\0", "GRM2\x04\0\0\0\0\0\0\1x", "GRM2\x02\0\0\0\0\0\0\0",
     };
     static const size_t lengths[] = { 18, 12, 12, 12, 13, 12 };
     int listener = listen_as("api-00");

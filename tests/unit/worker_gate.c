@@ -20,6 +20,9 @@ static const struct param body_params[] = {
     { .name = "name", .in = IN_BODY, .type = T_TEXT, .required = true },
     { 0 },
 };
+static const struct param token_param[] = { { .name = "token", .in = IN_PATH, .type = T_TEXT },
+                                            { 0 } };
+static const struct column one_column[] = { { "one", T_INT, NULL }, { 0 } };
 static const struct route table[] = {
     { .method = M_GET,
       .path = "/x/{id}",
@@ -74,6 +77,17 @@ static const struct route table[] = {
       .cost = COST_AUTH,
       .handler = handle,
       .shape = SHAPE_RAW,
+      .success = 200 },
+    { .method = M_GET,
+      .path = "/i/{token}",
+      .summary = "s",
+      .open = true,
+      .by_link = true,
+      .cost = COST_FAST,
+      .params = token_param,
+      .sql = "SELECT 1 AS one WHERE :token <> ''",
+      .columns = one_column,
+      .shape = SHAPE_ONE,
       .success = 200 },
     { 0 },
 };
@@ -272,6 +286,22 @@ Test(gate, open_routes_need_nobody)
     req = (struct frame_request){ .method = M_GET, .path = SLICE("/open"), .deadline_us = 1000 };
     cr_assert_eq(check(), OK);
     cr_assert_null(call.builtins[BUILTIN_ME_MEMBER].text);
+}
+
+Test(gate, a_link_runs_in_its_practice_or_not_at_all)
+{
+    req.path = SLICE("/i/abc");
+    req.principal = (struct principal){ 0 };
+    cr_assert_eq(check(), OK);
+    cr_assert_null(call.builtins[BUILTIN_ME_MEMBER].text);
+    req.tenant.state = TENANT_SUSPENDED;
+    cr_assert_eq(check(), E_TENANT_SUSPENDED);
+    req.tenant.state = TENANT_ACTIVE;
+    strcpy(req.tenant.code, "A");
+    cr_assert_eq(check(), E_LINK_EXPIRED);
+    strcpy(req.tenant.code, "abcd");
+    req.has_tenant = false;
+    cr_assert_eq(check(), E_LINK_EXPIRED, "as of a link that nobody knows");
 }
 
 Test(gate, if_match_field)

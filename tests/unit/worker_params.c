@@ -50,6 +50,16 @@ static enum err read_request(const char *id, const char *query, const char *body
     return params_read(&plan, &req, &match, &arena, values, &problem);
 }
 
+/* The same rows by a form. */
+static enum err read_form(const char *type, struct slice body)
+{
+    struct frame_request req = { .body = body, .content_type = slice_of(type) };
+    struct route_match match = { .param_count = 1, .params = { slice_of(good_id) } };
+    problem = (struct problem){ 0 };
+    plan.form = true;
+    return params_read(&plan, &req, &match, &arena, values, &problem);
+}
+
 static bool has_field(const char *pointer, const char *code)
 {
     for (size_t i = 0; i < problem.field_count; i++) {
@@ -294,4 +304,77 @@ Test(params, rows_that_cannot_work)
     refused(choice, "/x", "choices");
     refused(column, "/x", "type");
     refused(nowhere, "/x", "place");
+}
+
+#define FORM "application/x-www-form-urlencoded"
+
+Test(params, a_form_fills_the_same_rows)
+{
+    cr_assert_eq(read_form(FORM, SLICE("name=Jos%C3%A9+P%26%3D&age=7&ok=true&note=a%2Bb")), OK);
+    cr_expect_str_eq(values[P_NAME].text, "José P&=");
+    cr_expect_eq(values[P_AGE].number, 7);
+    cr_expect_str_eq(values[P_OK].text, "true");
+    cr_expect_str_eq(values[P_NOTE].text, "a+b");
+    cr_assert_eq(read_form(FORM "; charset=UTF-8", SLICE("name=x&note=&age=")), OK);
+    cr_expect(!values[P_NOTE].present && !values[P_AGE].present, "empty fields are not there");
+}
+
+Test(params, a_form_is_read_strictly)
+{
+    static const struct {
+        struct slice body;
+        enum err err;
+        const char *pointer, *code;
+    } cases[] = {
+        { SLICE("name=x&name=y"), E_INVALID, "/name", "duplicate_field" },
+        { SLICE("note=&note=y&name=x"), E_INVALID, "/note", "duplicate_field" },
+        { SLICE("name=x&other=1"), E_INVALID, "/other", "unknown_field" },
+        { SLICE("name=x&q=a"), E_INVALID, "/q", "unknown_field" },
+        { SLICE("name=x&id=1"), E_INVALID, "/id", "unknown_field" },
+        { SLICE("name="), E_INVALID, "/name", "required" },
+        { SLICE("age=1"), E_INVALID, "/name", "required" },
+        { SLICE("name"), E_INVALID, "/name", "required" },
+        { SLICE("name=x&age=1.5"), E_INVALID, "/age", "wrong_type" },
+        { SLICE("name=x&age=151"), E_INVALID, "/age", "out_of_range" },
+        { SLICE("name=x&ok=on"), E_INVALID, "/ok", "wrong_type" },
+        { SLICE("name=%"), E_BAD_PARAM, "/name", "invalid_encoding" },
+        { SLICE("name=%4"), E_BAD_PARAM, "/name", "invalid_encoding" },
+        { SLICE("name=%zz"), E_BAD_PARAM, "/name", "invalid_encoding" },
+        { SLICE("name=a%00b"), E_BAD_PARAM, "/name", "invalid_encoding" },
+        { SLICE("name=a\0b"), E_BAD_PARAM, "/name", "invalid_encoding" },
+        { SLICE("name=%ff"), E_BAD_PARAM, "/name", "invalid_encoding" },
+        { SLICE("name=%ed%a0%80"), E_BAD_PARAM, "/name", "invalid_encoding" },
+        { SLICE("%ff=1&name=x"), E_BAD_PARAM, "", "invalid_encoding" },
+        { SLICE("name=a%0d%0aSet-Cookie:+x"), E_INVALID, "/name", "invalid_character" },
+        { SLICE("{\"name\":\"x\"}"), E_INVALID, "/name", "required" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        cr_expect_eq(read_form(FORM, cases[i].body), cases[i].err, "row %zu: %s", i,
+                     cases[i].body.p);
+        cr_expect(has_field(cases[i].pointer, cases[i].code), "row %zu: %s", i, cases[i].body.p);
+    }
+}
+
+Test(params, a_form_has_so_many_fields)
+{
+    struct sbuf body;
+    sbuf_init(&body);
+    sbuf_text(&body, "name=x");
+    for (int i = 0; i < 64; i++) {
+        sbuf_fmt(&body, "&f%d=1", i);
+    }
+    cr_expect_eq(read_form(FORM, sbuf_slice(&body)), E_BAD_PARAM);
+    sbuf_fini(&body);
+}
+
+Test(params, a_form_where_none_is_taken)
+{
+    cr_assert_eq(read_form("multipart/form-data; boundary=x", SLICE("name=x")),
+                 E_UNSUPPORTED_MEDIA);
+    cr_assert_eq(read_form(FORM "; charset=latin1", SLICE("name=x")), E_UNSUPPORTED_MEDIA);
+    struct frame_request req = { .body = SLICE("name=x"), .content_type = SLICE(FORM) };
+    struct route_match match = { .param_count = 1, .params = { slice_of(good_id) } };
+    problem = (struct problem){ 0 };
+    plan.form = false;
+    cr_assert_eq(params_read(&plan, &req, &match, &arena, values, &problem), E_UNSUPPORTED_MEDIA);
 }

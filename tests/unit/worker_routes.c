@@ -118,6 +118,8 @@ Test(routes, access)
     SPOIL(r.need = PERM_NONE, "needs a permission");
     SPOIL(r.open = true, "open and asks for a permission");
     SPOIL((r.open = true, r.need = PERM_NONE), "no practice");
+    SPOIL(r.by_link = true, "comes by a link");
+    SPOIL((r.open = r.by_link = true, r.need = PERM_NONE), "{token}");
 }
 
 Test(routes, shape)
@@ -129,6 +131,11 @@ Test(routes, shape)
     SPOIL((r.shape = SHAPE_NONE, r.success = 204), "shows no rows");
     SPOIL(r.success = 204, "success status");
     SPOIL(r.success = 500, "success status");
+    SPOIL(r.success = 303, "success status");
+    SPOIL(r.page = true, "raw");
+    SPOIL(r.form = true, "takes a form");
+    SPOIL((r.method = M_POST, r.form = true), "no IN_BODY");
+    SPOIL(r.back = "/x", "leads back");
 }
 
 Test(routes, work)
