@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "common/str.h"
-#include "worker/call.h"
 #include "worker/routes.h"
 
 enum { OID_BYTEA = 17, OID_INT4 = 23, OID_TEXT = 25, OID_UUID = 2950 };
@@ -28,6 +27,18 @@ static const struct stmt_plan key_read = {
     .name = "key_read",
     .text = (char *)"SELECT request_hash = $3 AND route = $4, status, content, etag, location, body"
                     " FROM idempotency WHERE actor = $1 AND key = $2",
+    .count = 4,
+    .types = { OID_UUID, OID_TEXT, OID_BYTEA, OID_TEXT },
+};
+
+/* A guest's actor is the link: once that is over, nothing is shown again either. */
+static const struct stmt_plan key_read_guest = {
+    .id = STMT_ID_KEY_READ_GUEST,
+    .name = "key_read_guest",
+    .text = (char *)"SELECT request_hash = $3 AND route = $4, status, content, etag, location, body"
+                    " FROM idempotency WHERE actor = $1 AND key = $2 AND EXISTS (SELECT"
+                    " FROM access_link l JOIN client c ON c.id = l.client_id WHERE l.id = $1"
+                    " AND l.revoked_at IS NULL AND l.expires_at > now() AND c.archived_at IS NULL)",
     .count = 4,
     .types = { OID_UUID, OID_TEXT, OID_BYTEA, OID_TEXT },
 };
@@ -99,6 +110,11 @@ static char *request_hash(struct call *c)
     return text;
 }
 
+static bool is_guest(const struct call *c)
+{
+    return c->route->need == PERM_GUEST;
+}
+
 /* actor and key as statement values, in arena. */
 static enum err who_and_key(struct call *c, const char **actor, const char **key)
 {
@@ -114,7 +130,7 @@ static enum err who_and_key(struct call *c, const char **actor, const char **key
     if (!id || !*key) {
         return E_NOMEM;
     }
-    uuid_format(&c->req->principal.member, id);
+    uuid_format(is_guest(c) ? &c->req->principal.session : &c->req->principal.member, id);
     *actor = id;
     return OK;
 }
@@ -126,26 +142,17 @@ static struct slice cell_copy(struct call *c, const PGresult *r, int field)
     return text ? (struct slice){ .p = text, .n = s.n } : (struct slice){ 0 };
 }
 
-/* An answer that is not to be stored anywhere is not stored here either. */
-static const char *const shown_once[2] = {
-    "Ya se hizo, y la respuesta se muestra una sola vez: revóquelo y haga otro",
-    "It was done already, and its answer is shown once: revoke it and make another",
-};
-
 static enum err replay(struct call *c, const PGresult *r)
 {
     int64_t status = 0;
-    if (PQntuples(r) == 0) {
-        return E_IDEMPOTENCY_BUSY; /* its holder rolled back just now */
+    if (PQntuples(r) == 0) { /* its holder rolled back just now, or the link is over */
+        return is_guest(c) ? E_LINK_EXPIRED : E_IDEMPOTENCY_BUSY;
     }
     if (PQgetvalue(r, 0, 0)[0] != 't') {
         return E_IDEMPOTENCY_MISMATCH;
     }
     if (str_int(slice_of(PQgetvalue(r, 0, 1)), 200, 599, &status) != OK) {
         return E_IDEMPOTENCY_BUSY;
-    }
-    if (PQgetisnull(r, 0, 5)) {
-        return call_refuse(c, E_STATE_CONFLICT, shown_once[LANG_ES], shown_once[LANG_EN]);
     }
     bool json = strcmp(PQgetvalue(r, 0, 2), "json") == 0;
     c->reply = (struct frame_reply){
@@ -183,10 +190,20 @@ enum err exact_begin(struct call *c, bool *replayed)
         return OK;
     }
     const char *read[] = { actor, key, hash, c->route->path };
-    TRY(unit_ask(c->unit, &key_read, read, &rows));
+    TRY(unit_ask(c->unit, is_guest(c) ? &key_read_guest : &key_read, read, &rows));
     TRY(replay(c, rows));
     *replayed = true;
     return OK;
+}
+
+/* What is shown once is not written down. */
+static const char *kept_part(struct call *c)
+{
+    char *text = arena_text(c->arena, (struct slice){ c->reply.body.p, c->kept + 1 });
+    if (text) {
+        text[c->kept] = '}';
+    }
+    return text;
 }
 
 enum err exact_store(struct call *c)
@@ -197,8 +214,8 @@ enum err exact_store(struct call *c)
     snprintf(status, sizeof(status), "%u", c->reply.status);
     const char *etag = arena_text(c->arena, c->reply.etag);
     const char *location = arena_text(c->arena, c->reply.location);
-    const char *body = c->reply.no_store ? NULL : arena_text(c->arena, c->reply.body);
-    if (!etag || !location || (!body && !c->reply.no_store)) {
+    const char *body = c->kept ? kept_part(c) : arena_text(c->arena, c->reply.body);
+    if (!etag || !location || !body) {
         return E_NOMEM;
     }
     const char *values[] = {

@@ -52,9 +52,9 @@ static enum err check_perms(struct call *c)
 {
     static const struct perm_set member = { .reach = { [PERM_SELF] = REACH_ALL } };
     const char *role = c->req->principal.role;
-    const struct perm_set *set = c->plan->kind != KIND_AUTH ? role_cache_find(c->req)
-                                 : role_cache_is_key(role)  ? NULL
-                                                            : &member;
+    const struct perm_set *set = c->plan->kind != KIND_AUTH   ? role_cache_find(c->req)
+                                 : role_cache_is_member(role) ? &member
+                                                              : NULL;
     c->perms = set ? *set : (struct perm_set){ 0 };
     c->reach = (enum reach)c->perms.reach[c->route->need];
     return c->reach == REACH_NONE ? E_FORBIDDEN : OK;

@@ -27,6 +27,9 @@ static const struct {
     [PERM_APPOINTMENT_CHANGE] = { "appointment.change", true },
     [PERM_APPOINTMENT_CANCEL] = { "appointment.cancel", true },
     [PERM_APPOINTMENT_ATTEND] = { "appointment.attend", true },
+    [PERM_LINK_READ] = { "link.read", true },
+    [PERM_LINK_WRITE] = { "link.write", true },
+    [PERM_GUEST] = { "guest", false },
 };
 
 static const char *const reaches[] = {
@@ -39,7 +42,8 @@ static const char *const reaches[] = {
 #define READS "business.read staff.read service.read"
 #define AGENDA(reach)                                                                              \
     " client.read" reach " client.write" reach " appointment.read" reach " appointment.book" reach \
-    " appointment.change" reach " appointment.cancel" reach " appointment.attend" reach
+    " appointment.change" reach " appointment.cancel" reach " appointment.attend" reach            \
+    " link.read" reach " link.write" reach
 
 static const struct ready {
     const char *code;
@@ -52,7 +56,9 @@ static const struct ready {
     { "professional", { "Profesional", "Professional" }, READS AGENDA(":own") },
     { "receptionist", { "Recepción", "Receptionist" }, READS AGENDA("") },
     { "assistant", { "Asistente", "Assistant" }, READS AGENDA(":team") },
-    { "read_only", { "Solo lectura", "Read only" }, READS " client.read appointment.read" },
+    { "read_only",
+      { "Solo lectura", "Read only" },
+      READS " client.read appointment.read link.read" },
 };
 
 /* ---- words ---- */
@@ -138,7 +144,7 @@ const char *perms_name(enum perm p)
 
 bool perms_grantable(enum perm p)
 {
-    return p > PERM_SELF && p < PERM_COUNT;
+    return p > PERM_SELF && p < PERM_COUNT && p != PERM_GUEST;
 }
 
 bool perms_reaches(enum perm p)
@@ -163,6 +169,10 @@ static const struct perm_set *read_ready(size_t i)
 
 const struct perm_set *perms_ready(const char *role)
 {
+    static const struct perm_set guest = { .reach = { [PERM_GUEST] = REACH_ALL } };
+    if (strcmp(role, PERMS_GUEST) == 0) {
+        return &guest;
+    }
     for (size_t i = 0; i < ARRAY_LEN(ready); i++) {
         if (strcmp(ready[i].code, role) == 0) {
             return read_ready(i);

@@ -10,14 +10,16 @@
 
 #define PERMS_TEXT_MAX 1000 /* characters of a written set */
 
-/* What a role that comes ready may do; NULL for any other name. */
+#define PERMS_GUEST "guest" /* the role of a client who came by a link; no member has it */
+
+/* What a role that comes ready may do, or a guest; NULL for any other name. */
 const struct perm_set *perms_ready(const char *role);
-/* The ready role at index i: its code, its name for people, its set as words; NULL behind the last. */
+/* The ready role of members at index i: its code, its name for people, its set as words; NULL behind the last. */
 const char *perms_ready_code(size_t i);
 const char *perms_ready_name(size_t i, enum lang lang);
 /* "client.read"; for OpenAPI and logs. "none" for PERM_NONE. */
 const char *perms_name(enum perm p);
-/* True for permissions that a role can be given at all: not "none", nor "self", which every member has. */
+/* True for permissions that a role can be given at all: not "none", nor "self", which every member has, nor "guest". */
 bool perms_grantable(enum perm p);
 /* True when its reach may be own or team. */
 bool perms_reaches(enum perm p);

@@ -80,7 +80,8 @@ enum err role_cache_read(const struct call *c, struct db *db)
     return e;
 }
 
-bool role_cache_is_key(const char *role)
+bool role_cache_is_member(const char *role)
 {
-    return strncmp(role, ROLE_CACHE_KEY_PREFIX, strlen(ROLE_CACHE_KEY_PREFIX)) == 0;
+    return strcmp(role, PERMS_GUEST) != 0 &&
+           strncmp(role, ROLE_CACHE_KEY_PREFIX, strlen(ROLE_CACHE_KEY_PREFIX)) != 0;
 }

@@ -13,8 +13,8 @@ const struct perm_set *role_cache_find(const struct frame_request *req);
 /* Reads the role as the practice's role, in a transaction of its own. Between batches only. On anything but OK nothing is remembered. */
 MUST_USE enum err role_cache_read(const struct call *c, struct db *db);
 
-/* Whoever a token speaks for that is no member: an integration's key, or a client with a link. */
-bool role_cache_is_key(const char *role);
+/* False for whoever a token speaks for that has no account: an integration's key, or a client with a link. */
+bool role_cache_is_member(const char *role);
 
 #define ROLE_CACHE_KEY_PREFIX "key_"
 

@@ -26,10 +26,13 @@ enum type {
     T_CHOICE,   /* one of .choices, words separated by a blank */
     T_CURSOR,   /* opaque, made by the list itself */
     T_PASSWORD, /* 1 to 256 bytes, any UTF-8 */
+    T_WORDS,    /* a list of words of .choices, none twice: '{see,cancel}' */
+    T_SPANS, /* a list of times of one day, in order, none over another: '{09:00-14:00,16:00-02:00}' (the next day) */
     /* columns only */
     T_INSTANT, /* timestamptz -> "2026-07-01T15:00:00Z" */
     T_ZONED,   /* TWO SQL columns, timestamptz and local timestamp -> "2026-07-01T09:00:00-06:00" */
     T_JSON,    /* copied as it came */
+    T_ADDED, /* a text that the handler adds (call_answer_once): last, and no output of the statement */
 };
 
 enum where { IN_PATH = 1, IN_QUERY, IN_BODY };
@@ -94,6 +97,9 @@ enum perm {
     PERM_APPOINTMENT_CHANGE, /* move, and what takes no time */
     PERM_APPOINTMENT_CANCEL,
     PERM_APPOINTMENT_ATTEND, /* the steps of a visit: arrived, begun, over, not come */
+    PERM_LINK_READ,
+    PERM_LINK_WRITE,
+    PERM_GUEST, /* a client who came by a link: only what the link covers; no role of a member has it */
     PERM_COUNT,
 };
 
@@ -182,6 +188,7 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     recovery_routes[], invitation_routes[], joining_routes[], email_routes[],
     second_factor_routes[], step_up_routes[], business_factor_routes[], me_routes[],
     business_routes[], staff_routes[], role_routes[], api_key_routes[], service_routes[],
-    client_routes[], appointment_routes[], openapi_routes[];
+    client_routes[], appointment_routes[], link_routes[], link_open_routes[], guest_routes[],
+    openapi_routes[];
 
 #endif

@@ -140,6 +140,9 @@ static bool is_scoped(const struct route *r)
 
 static const char *scope_fault(const struct route *r)
 {
+    if (r->need == PERM_GUEST) {
+        return NULL; /* the link says what is theirs; statements shared with staff may have marks */
+    }
     if (perms_reaches(r->need) && !r->unowned && !is_scoped(r)) {
         return "needs a permission with a reach, and its statements have no :scope()";
     }

@@ -11,7 +11,10 @@
 #include "tests/support/catalog.h"
 #include "tests/support/db.h"
 #include "tests/support/forge.h"
+#include "tests/support/guest.h"
 #include "tests/support/member.h"
+
+#define ALL_SCOPES "\"scopes\":[\"see\",\"confirm\",\"cancel\",\"reschedule\",\"profile\"]"
 
 TestSuite(roles, .timeout = 240);
 
@@ -22,24 +25,33 @@ static const struct {
     { "owner", " self business.read business.write staff.read staff.write role.write key.write"
                " service.read"
                " service.write client.read client.write appointment.read appointment.book"
-               " appointment.change appointment.cancel appointment.attend " },
+               " appointment.change appointment.cancel appointment.attend link.read link.write " },
     { "receptionist", " self business.read staff.read service.read client.read client.write"
                       " appointment.read appointment.book appointment.change appointment.cancel"
-                      " appointment.attend " },
+                      " appointment.attend link.read link.write " },
     { "professional", " self business.read staff.read service.read client.read:own client.write:own"
                       " appointment.read:own appointment.book:own appointment.change:own"
-                      " appointment.cancel:own appointment.attend:own " },
+                      " appointment.cancel:own appointment.attend:own link.read:own"
+                      " link.write:own " },
     { "assistant", " self business.read staff.read service.read client.read:team"
                    " client.write:team appointment.read:team appointment.book:team"
-                   " appointment.change:team appointment.cancel:team appointment.attend:team " },
-    { "read_only", " self business.read staff.read service.read client.read appointment.read " },
+                   " appointment.change:team appointment.cancel:team appointment.attend:team"
+                   " link.read:team link.write:team " },
+    { "read_only", " self business.read staff.read service.read client.read appointment.read"
+                   " link.read " },
     { "custom", " self service.read client.read:team client.write:own appointment.read"
                 " appointment.book:own " },
+    { "guest", " guest:own " },
     { "nowhere", " " }, /* a role that no practice has */
     { "nobody", " " },  /* no token at all */
 };
 
-enum { CALLERS = ARRAY_LEN(rules), NOWHERE = CALLERS - 2, NOBODY = CALLERS - 1 };
+enum {
+    CALLERS = ARRAY_LEN(rules),
+    GUEST = CALLERS - 3,
+    NOWHERE = CALLERS - 2,
+    NOBODY = CALLERS - 1
+};
 enum whose { OWN, MATE, COLLEAGUE, FOREIGN, WHOSE };
 static const char *const whose_names[WHOSE] = { "own", "team", "colleague", "foreign" };
 
@@ -51,7 +63,7 @@ struct caller {
 
 struct stage {
     struct api owner, other; /* of practices a and b */
-    struct api nowhere, nobody;
+    struct api guest, nowhere, nobody;
     struct member mate, colleague;
     struct caller callers[CALLERS];
     struct ids ids[WHOSE]; /* OWN is the caller's */
@@ -116,9 +128,12 @@ static struct stage *stage_open(void)
     s->ids[MATE] = make_things(&s->owner, s->mate.staff);
     s->ids[COLLEAGUE] = make_things(&s->owner, s->colleague.staff);
     s->ids[FOREIGN] = make_things(&s->other, api_new_staff(&s->other, api_unique("Role")));
-    for (int i = 0; i < NOWHERE; i++) {
+    for (int i = 0; i < GUEST; i++) {
         enter(s, i);
     }
+    struct ids mine = make_things(&s->owner, s->mate.staff);
+    s->guest = guest_of(&s->owner, api_text("clients/%s", mine.client), ALL_SCOPES);
+    s->callers[GUEST] = (struct caller){ .api = &s->guest, .own = mine };
     s->callers[NOWHERE] = (struct caller){ .api = &s->nowhere, .own = s->callers[0].own };
     s->callers[NOBODY] = (struct caller){ .api = &s->nobody, .own = s->callers[0].own };
     s->count = catalog_read(&s->owner, s->ops);
@@ -166,11 +181,16 @@ static const char *appointment_permission(const struct operation *op)
 static const char *permission(const struct operation *op)
 {
     bool get = strcmp(op->method, "GET") == 0;
+    if (ends(op, "/links")) {
+        return get ? "link.read" : "link.write";
+    }
     static const struct {
         const char *resource, *read, *write;
     } table[] = {
         { "me", "self", "self" },
         { "auth", "account", "account" },
+        { "guest", "guest", "guest" },
+        { "links", "link.read", "link.write" },
         { "business", "business.read", "business.write" },
         { "staff", "staff.read", "staff.write" },
         { "invitations", "staff.write", "staff.write" },
@@ -195,7 +215,7 @@ static const char *permission(const struct operation *op)
 static int reach(int who, const char *need)
 {
     const char *at = strstr(rules[who].words, api_text(" %s ", need));
-    if (at || strcmp(need, "account") == 0) { /* whoever has one */
+    if (at || (strcmp(need, "account") == 0 && who != GUEST)) { /* whoever has one */
         return COLLEAGUE;
     }
     at = strstr(rules[who].words, api_text(" %s:", need));
@@ -204,7 +224,8 @@ static int reach(int who, const char *need)
 
 static bool has_reach(const char *need)
 {
-    return strncmp(need, "client", 6) == 0 || strncmp(need, "appointment", 11) == 0;
+    return strncmp(need, "client", 6) == 0 || strncmp(need, "appointment", 11) == 0 ||
+           strncmp(need, "link", 4) == 0 || strcmp(need, "guest") == 0;
 }
 
 /* About the account, not the practice, whatever the role; some end the session that all callers share:
@@ -225,6 +246,10 @@ static int expected(int who, const struct operation *op, enum whose whose)
     int far = who == NOBODY ? -1 : reach(who, need);
     if (far < 0) {
         return who == NOBODY ? 401 : 403;
+    }
+    bool to_all_visits = about(op, "clients") && strcmp(need, "link.write") == 0;
+    if (to_all_visits && far < COLLEAGUE) { /* it would show what others do with the client */
+        return 403;
     }
     if (whose == FOREIGN && named) {
         return 404;
@@ -332,7 +357,7 @@ static bool lists(struct api *who, const char *resource, const char *id)
 Test(roles, lists_show_what_is_within_reach)
 {
     struct stage *s = stage_open();
-    for (int who = 0; who < NOWHERE; who++) {
+    for (int who = 0; who < GUEST; who++) {
         struct caller *c = &s->callers[who];
         for (int whose = OWN; whose < WHOSE; whose++) {
             const struct ids *ids = whose == OWN ? &c->own : &s->ids[whose];
@@ -382,10 +407,10 @@ static size_t try_member(struct stage *s, const struct operation *op, const char
     struct json_object *o = json_tokener_parse(body);
     bool declared = json_object_object_get_ex(o, name, NULL);
     json_object_object_add(o, name, json_object_new_string("1"));
-    struct answer *r = declared
-                           ? NULL
-                           : api_send(&s->owner, op->method, catalog_path(op, &s->callers[0].own),
-                                      json_object_to_json_string(o), "If-Match: \"1\"\r\n");
+    struct caller *c = &s->callers[catalog_for_guests(op) ? GUEST : 0];
+    struct answer *r = declared ? NULL
+                                : api_send(c->api, op->method, catalog_path(op, &c->own),
+                                           json_object_to_json_string(o), "If-Match: \"1\"\r\n");
     if (r) {
         cr_expect_eq(r->status, 422, "%s %s with %s: %d", op->method, op->path, name, r->status);
         cr_expect(answer_blames(r, api_text("/%s", name)), "%s: %s", name, r->http.body);

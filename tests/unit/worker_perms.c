@@ -41,6 +41,9 @@ Test(perms, ready_roles)
         [PERM_APPOINTMENT_CHANGE] = "aoat-",
         [PERM_APPOINTMENT_CANCEL] = "aoat-",
         [PERM_APPOINTMENT_ATTEND] = "aoat-",
+        [PERM_LINK_READ] = "aoata",
+        [PERM_LINK_WRITE] = "aoat-",
+        [PERM_GUEST] = "-----",
     };
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         const struct perm_set *set = perms_ready(codes[i]);
@@ -53,6 +56,9 @@ Test(perms, ready_roles)
         cr_expect(perms_ready_name(i, LANG_ES) && perms_ready_name(i, LANG_EN));
     }
     cr_expect_null(perms_ready_code(ARRAY_LEN(codes)));
+    for (enum perm p = PERM_NONE; p < PERM_COUNT; p++) {
+        cr_expect_eq(perms_ready("guest")->reach[p] == REACH_ALL, p == PERM_GUEST);
+    }
     cr_expect(!perms_ready("") && !perms_ready("Owner") && !perms_ready("staff"));
     cr_expect(!perms_cover(perms_ready("receptionist"), perms_ready("owner")));
     cr_expect(!perms_cover(perms_ready("professional"), perms_ready("assistant")));

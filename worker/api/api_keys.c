@@ -3,6 +3,7 @@
  * that the router goes on verifying every request without a database. Its permissions are a role of its own: whoever ends the key takes the
  * role away, and what is left of its tokens may nothing. */
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/secret.h"
@@ -31,7 +32,7 @@ enum { SECRET_BYTES = 32, KEY_TEXT = 4 + 43 + 1, HASH_TEXT = 2 + 64 + 1, MS = 10
 
 static const struct column key_columns[] = { KEY_COLUMNS, { 0 } };
 static const struct column key_made_columns[] = {
-    KEY_COLUMNS, { "key", T_TEXT, "The key itself: shown this once" }, { 0 }
+    KEY_COLUMNS, { "key", T_ADDED, "The key itself: shown this once" }, { 0 }
 };
 
 static const struct column key_token_columns[] = {
@@ -73,7 +74,6 @@ static const struct param key_create_vars[] = {
     { .name = "role", .type = T_TEXT },
     { .name = "words", .type = T_TEXT },
     { .name = "hash", .type = T_TEXT },
-    { .name = "text", .type = T_TEXT },
     { 0 },
 };
 
@@ -101,7 +101,7 @@ static const struct stmt key_make = {
 
 static const struct stmt key_made = {
     "made",
-    "SELECT " KEY_OUT ", :text AS key FROM ext.api_keys() k LEFT JOIN role r ON r.code = k.role"
+    "SELECT " KEY_OUT " FROM ext.api_keys() k LEFT JOIN role r ON r.code = k.role"
     " WHERE k.id = :new_id",
 };
 
@@ -136,20 +136,19 @@ static void set_hash(struct call *c, const uint8_t secret[SECRET_BYTES])
     call_set(c, "hash", text);
 }
 
-/* Sets :text, :hash and :role. */
-static void make_key(struct call *c)
+/* Sets :hash and :role. */
+static void make_key(struct call *c, char text[KEY_TEXT + 1])
 {
     uint8_t secret[SECRET_BYTES];
-    char text[KEY_TEXT + 1] = KEY_PREFIX, role[ROLE_CODE_MAX] = ROLE_CACHE_KEY_PREFIX;
+    char role[ROLE_CODE_MAX] = ROLE_CACHE_KEY_PREFIX;
+    memcpy(text, KEY_PREFIX, sizeof(KEY_PREFIX));
     randombytes_buf(secret, sizeof(secret));
     str_base64url(secret, sizeof(secret), text + strlen(KEY_PREFIX));
     set_hash(c, secret);
-    call_set(c, "text", text);
     randombytes_buf(secret, sizeof(secret));
     str_hex(secret, (ROLE_CODE_MAX - 1 - strlen(role)) / 2, role + strlen(role));
     call_set(c, "role", role);
     sodium_memzero(secret, sizeof(secret));
-    sodium_memzero(text, sizeof(text));
 }
 
 /* Sets :hash; false: it is no key's text. */
@@ -200,11 +199,10 @@ static enum err take_words(struct call *c)
     return text ? OK : E_NOMEM;
 }
 
-static enum err create(struct call *c)
+static enum err insert_key(struct call *c, const char *key)
 {
+    char member[KEY_TEXT + 16];
     PGresult *rows;
-    TRY(take_words(c));
-    make_key(c);
     TRY(call_query(c, &key_role, &rows));
     if (PQntuples(rows) == 0) {
         return call_refuse(c, E_STATE_CONFLICT, "Ya hay " KEYS_MAX " llaves: revoque una antes",
@@ -212,8 +210,21 @@ static enum err create(struct call *c)
     }
     TRY(call_post(c, &key_make));
     TRY(call_query(c, &key_made, &rows));
-    c->reply.no_store = true;
-    return call_answer(c, rows);
+    TRY(call_answer(c, rows));
+    int n = snprintf(member, sizeof(member), "\"key\":\"%s\"", key);
+    enum err e = call_answer_once(c, (struct slice){ member, (size_t)n });
+    sodium_memzero(member, sizeof(member));
+    return e;
+}
+
+static enum err create(struct call *c)
+{
+    char key[KEY_TEXT + 1];
+    TRY(take_words(c));
+    make_key(c, key);
+    enum err e = insert_key(c, key);
+    sodium_memzero(key, sizeof(key));
+    return e;
 }
 
 static enum err end(struct call *c)

@@ -77,14 +77,7 @@ static enum err get_signer(struct call *c, const char *kid, const struct token_s
     return auth_keys_load(c->env, kid, (struct slice){ (const char *)sealed, n }, out);
 }
 
-static int64_t ttl_s(const struct call *c, const struct grant *g)
-{
-    int64_t any = c->env->settings->access_ttl / MS;
-    return g->ttl_s > 0 && g->ttl_s < any ? g->ttl_s : any;
-}
-
-/* Appends the access token. */
-static enum err write_access(struct call *c, const struct grant *g, struct sbuf *out)
+enum err auth_grant_access(struct call *c, const struct grant *g, int64_t ttl_s, struct sbuf *out)
 {
     const struct worker_settings *s = c->env->settings;
     const struct token_signer *signer;
@@ -99,7 +92,7 @@ static enum err write_access(struct call *c, const struct grant *g, struct sbuf 
         .role = g->role,
         .epoch = strtoll(g->epoch, NULL, 10),
         .issued_s = clock_wall_s(),
-        .ttl_s = ttl_s(c, g),
+        .ttl_s = ttl_s,
         .proved_s = g->proved_s,
         .enrol = g->enrol,
     };
@@ -110,12 +103,14 @@ static enum err write_access(struct call *c, const struct grant *g, struct sbuf 
 static enum err answer_tokens(struct call *c, const struct grant *g, const char *rest)
 {
     struct sbuf body;
+    int64_t ttl_s = c->env->settings->access_ttl / MS;
+    ttl_s = g->ttl_s > 0 && g->ttl_s < ttl_s ? g->ttl_s : ttl_s;
     sbuf_init(&body);
     sbuf_text(&body, "{\"access_token\":\"");
-    enum err e = write_access(c, g, &body);
+    enum err e = auth_grant_access(c, g, ttl_s, &body);
     if (e == OK) {
         sbuf_fmt(&body, "\",%s\"token_type\":\"Bearer\",\"expires_in\":%lld}", rest,
-                 (long long)ttl_s(c, g));
+                 (long long)ttl_s);
         c->reply.no_store = true;
         e = sbuf_failed(&body) ? E_NOMEM : call_answer_raw(c, CONTENT_JSON, sbuf_slice(&body));
     }
