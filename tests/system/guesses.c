@@ -10,11 +10,13 @@
 #include "tests/support/api.h"
 #include "tests/support/authenticator.h"
 #include "tests/support/db.h"
+#include "tests/support/guest.h"
 #include "tests/support/stack.h"
 
 #define GUESSES     1600
 #define GUESSERS    8
 #define PER_ADDRESS 20
+#define ANY_TOKEN   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define OWNER_PLACE "127.0.0.77"
 #define RSS_GROWTH  (64L * 1024) /* KiB, router and slots together */
 
@@ -26,6 +28,7 @@ struct kind {
     const char *like;
     size_t secret;
     bool digits; /* it is made of these alone */
+    bool day;    /* it is a date */
     atomic_uint tried, hit, broken;
 };
 
@@ -44,6 +47,47 @@ static struct kind kinds[] = {
       .like = "000000",
       .secret = 6,
       .digits = true },
+    { .name = "key for integrations",
+      .path = "/api/v1/auth/token",
+      .body = "{\"api_key\":\"%s\"}",
+      .secret = 43 },
+    { .name = "invitation",
+      .path = "/api/v1/invitations/accept",
+      .body = "{\"token\":\"%s\",\"password\":\"a password nobody has\"}",
+      .like = ANY_TOKEN,
+      .secret = 43 },
+    { .name = "link to choose a password",
+      .path = "/api/v1/auth/password/reset",
+      .body = "{\"token\":\"%s\",\"new_password\":\"a password nobody has\"}",
+      .like = ANY_TOKEN,
+      .secret = 43 },
+    { .name = "link of a client",
+      .path = "/api/v1/links/open",
+      .body = "{\"token\":\"%s\"}",
+      .secret = 32 },
+    /* By who has the link already. */
+    { .name = "code of a client's link",
+      .path = "/api/v1/links/open",
+      .like = "000000",
+      .secret = 6,
+      .digits = true },
+    { .name = "date of birth of a client",
+      .path = "/api/v1/links/open",
+      .like = "19",
+      .day = true },
+};
+
+enum {
+    PASSWORD,
+    REFRESH,
+    ACCESS,
+    FACTOR,
+    KEY,
+    INVITATION,
+    RESET,
+    LINK,
+    LINK_CODE,
+    BIRTH,
 };
 
 struct guesser {
@@ -56,6 +100,12 @@ static void make_guess(const struct kind *k, unsigned *seed, char *out, size_t c
 {
     static const char letters[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    if (k->day) {
+        unsigned any = (unsigned)rand_r(seed);
+        snprintf(out, cap, "19%02u-%02u-%02u", 30 + any % 70, 1 + any / 70 % 12,
+                 1 + any / 840 % 28);
+        return;
+    }
     snprintf(out, cap, "%s", k->like && k->like[0] ? k->like : "guess-xxxxxxxx");
     size_t n = strlen(out), secret = k->secret ? k->secret : 8;
     for (size_t i = n - secret; i < n; i++) {
@@ -93,7 +143,7 @@ static void *guess_on(void *arg)
                  rand_r(&g->seed) % 250, 1 + rand_r(&g->seed) % 250);
         a.from = from;
         for (int i = 0; i < PER_ADDRESS; i++) {
-            guess_once(&a, &kinds[(size_t)i % ARRAY_LEN(kinds)], &g->seed);
+            guess_once(&a, &kinds[(size_t)(turn + i) % ARRAY_LEN(kinds)], &g->seed);
         }
         api_close(&a);
         api_release();
@@ -135,8 +185,29 @@ static void enrol_other(struct api *other)
     r = api_post(other, "/api/v1/auth/second-factor/confirm", "{\"code\":\"%s\"}",
                  authenticator_code(&app, 0));
     cr_assert_eq(r->status, 200, "%d %s", r->status, r->http.body);
-    kinds[3].body = api_text("{\"email\":\"" OWNER_B "\",\"password\":\"%s\",\"code\":\"%%s\"}",
-                             stack_password());
+    kinds[FACTOR].body = api_text(
+        "{\"email\":\"" OWNER_B "\",\"password\":\"%s\",\"code\":\"%%s\"}", stack_password());
+}
+
+/* A key, and a client with two links whose second question is guessed at. */
+static void make_links(struct api *owner)
+{
+    struct answer *r = api_post(owner, "/api/v1/api-keys",
+                                "{\"name\":\"Guess\",\"permissions\":\"client.read\"}");
+    kinds[KEY].like = answer_text(r, "key");
+    r = api_post(owner, "/api/v1/clients",
+                 "{\"given_name\":\"Ana\",\"email\":\"ana@example.com\","
+                 "\"birth_date\":\"2001-02-03\"}");
+    const char *client = api_text("clients/%s", answer_text(r, "id"));
+    struct guest_link coded = guest_link_to(owner, client, "\"step_up\":\"code\""),
+                      born = guest_link_to(owner, client, "\"step_up\":\"birth_date\"");
+    kinds[LINK].like = guest_link_to(owner, client, "").token;
+    kinds[LINK_CODE].body = api_text("{\"token\":\"%s\",\"code\":\"%%s\"}", coded.token);
+    kinds[BIRTH].body = api_text("{\"token\":\"%s\",\"birth_date\":\"%%s\"}", born.token);
+    struct api nobody = api_anonymous();
+    r = api_post(&nobody, "/api/v1/links/code", "{\"token\":\"%s\"}", coded.token);
+    cr_assert_eq(r->status, 202, "%s", r->http.body);
+    api_close(&nobody);
 }
 
 static void guess_all(struct guesser *g, int guesses)
@@ -167,8 +238,9 @@ Test(guesses, nothing_is_hit_and_the_owner_gets_in)
     static struct guesser guessers[GUESSERS];
     const char *soak = getenv("SOAK_GUESSES");
     struct api owner = api_login(OWNER_A);
-    kinds[1].like = owner.refresh;
-    kinds[2].like = owner.token;
+    kinds[REFRESH].like = owner.refresh;
+    kinds[ACCESS].like = owner.token;
+    make_links(&owner);
     struct api other = api_login(OWNER_B);
     enrol_other(&other);
     cr_assert_eq(login_from(OWNER_PLACE), 200);
