@@ -189,6 +189,7 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     second_factor_routes[], step_up_routes[], business_factor_routes[], me_routes[],
     business_routes[], staff_routes[], role_routes[], api_key_routes[], service_routes[],
     client_routes[], appointment_routes[], link_routes[], link_open_routes[], guest_routes[],
+    proposal_routes[], booking_policy_routes[], opening_hours_routes[], branding_routes[],
     openapi_routes[];
 
 #endif

@@ -54,7 +54,7 @@ CREATE TABLE access_link(
   max_uses int CHECK (max_uses > 0), uses int NOT NULL DEFAULT 0,
   failures int NOT NULL DEFAULT 0, locked_until timestamptz,
   revoked_at timestamptz, last_used_at timestamptz,
-  created_by uuid NOT NULL REFERENCES staff, created_at timestamptz NOT NULL DEFAULT now(),
+  created_by uuid NOT NULL, created_at timestamptz NOT NULL DEFAULT now(),
   version int NOT NULL DEFAULT 1);
 CREATE INDEX access_link_client ON access_link(client_id, created_at, id);
 CREATE INDEX access_link_appointment ON access_link(appointment_id, created_at, id) WHERE appointment_id IS NOT NULL;
@@ -69,7 +69,7 @@ CREATE TABLE client_proposal(
   client_id uuid NOT NULL REFERENCES client, link_id uuid NOT NULL REFERENCES access_link,
   given_name text, family_name text, email text, phone text,
   state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending','accepted','rejected')),
-  decided_by uuid REFERENCES staff, decided_at timestamptz,
+  decided_by uuid, decided_at timestamptz,
   version int NOT NULL DEFAULT 1,
   created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now());
 CREATE UNIQUE INDEX client_proposal_pending ON client_proposal(client_id) WHERE state = 'pending';

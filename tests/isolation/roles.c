@@ -14,8 +14,6 @@
 #include "tests/support/guest.h"
 #include "tests/support/member.h"
 
-#define ALL_SCOPES "\"scopes\":[\"see\",\"confirm\",\"cancel\",\"reschedule\",\"profile\"]"
-
 TestSuite(roles, .timeout = 240);
 
 /* The rule, written down a second time. A word without a colon reaches everything. */
@@ -132,7 +130,7 @@ static struct stage *stage_open(void)
         enter(s, i);
     }
     struct ids mine = make_things(&s->owner, s->mate.staff);
-    s->guest = guest_of(&s->owner, api_text("clients/%s", mine.client), ALL_SCOPES);
+    s->guest = guest_of(&s->owner, api_text("clients/%s", mine.client), GUEST_ALL_SCOPES);
     s->callers[GUEST] = (struct caller){ .api = &s->guest, .own = mine };
     s->callers[NOWHERE] = (struct caller){ .api = &s->nowhere, .own = s->callers[0].own };
     s->callers[NOBODY] = (struct caller){ .api = &s->nobody, .own = s->callers[0].own };
@@ -191,6 +189,10 @@ static const char *permission(const struct operation *op)
         { "auth", "account", "account" },
         { "guest", "guest", "guest" },
         { "links", "link.read", "link.write" },
+        { "proposals", "client.read", "client.write" },
+        { "booking-policy", "business.read", "business.write" },
+        { "opening-hours", "business.read", "business.write" },
+        { "branding", "business.read", "business.write" },
         { "business", "business.read", "business.write" },
         { "staff", "staff.read", "staff.write" },
         { "invitations", "staff.write", "staff.write" },

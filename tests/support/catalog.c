@@ -74,7 +74,11 @@ struct ids catalog_things(struct api *owner, const char *name, const char *staff
     struct answer *r = api_book(owner, i.client, i.service, i.staff, starts_at);
     cr_assert_eq(r->status, 201, "%s", r->http.body);
     i.appointment = answer_text(r, "id");
-    i.link = guest_link_to(owner, api_text("clients/%s", i.client), "").id;
+    struct guest_link l = guest_link_to(owner, api_text("clients/%s", i.client), GUEST_ALL_SCOPES);
+    struct api guest = guest_enter(l.token);
+    i.link = l.id;
+    i.proposal = guest_proposal(owner, &guest, i.client, "Otra");
+    api_close(&guest);
     return i;
 }
 
