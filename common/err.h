@@ -34,6 +34,10 @@
     X(E_FOREIGN_ORIGIN, 403, "foreign_origin", false,                                              \
       "La petición no viene de una página de este servicio",                                       \
       "The request does not come from a page of this service")                                     \
+    X(E_SCOPE, 403, "scope_missing", false, "El enlace no permite esta acción",                    \
+      "The link does not allow this")                                                              \
+    X(E_POLICY, 403, "policy_forbids", false, "La práctica no permite hacerlo por enlace",         \
+      "The practice does not allow this by link")                                                  \
     X(E_TENANT_SUSPENDED, 403, "tenant_suspended", false, "La práctica está suspendida",           \
       "The practice is suspended")                                                                 \
     X(E_TENANT_READ_ONLY, 403, "tenant_read_only", false,                                          \
@@ -49,6 +53,13 @@
       "The client already has another appointment then")                                           \
     X(E_STATE_CONFLICT, 409, "state_conflict", false, "El estado actual no permite esta acción",   \
       "The current state does not allow this")                                                     \
+    X(E_CUTOFF, 409, "cutoff_passed", false, "Ya es tarde para hacerlo por enlace; llame",         \
+      "It is too late to do this by link; call the practice")                                      \
+    X(E_MOVES, 409, "moves_exhausted", false, "La cita ya se movió las veces permitidas; llame",   \
+      "The appointment was moved as often as allowed; call the practice")                          \
+    X(E_TOO_MANY_LINKS, 409, "too_many_links", false,                                              \
+      "El cliente ya tiene demasiados enlaces vigentes; revoque alguno",                           \
+      "The client has too many live links already; revoke some")                                   \
     X(E_ALREADY_EXISTS, 409, "already_exists", false, "Ya existe", "It already exists")            \
     X(E_TENANT_CHOICE, 409, "tenant_choice", false,                                                \
       "La cuenta pertenece a varias prácticas; elija una",                                         \

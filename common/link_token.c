@@ -21,7 +21,7 @@ struct link_token link_token_make(const struct uuid *tenant)
 
 enum err link_token_parse(struct slice text, struct link_token *out)
 {
-    struct link_token t = { 0 };
+    struct link_token t = { { 0 } };
     size_t n = 0;
     if (text.n != LINK_TOKEN_TEXT - 1 || str_base64url_decode(text, t.b, sizeof(t.b), &n) != OK ||
         n != sizeof(t.b)) {

@@ -242,6 +242,19 @@ static void add_big_endian(struct sbuf *b, uint64_t v, size_t n)
     }
 }
 
+void sbuf_percent(struct sbuf *b, struct slice s)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] && strchr(plain, s.p[i])) {
+            sbuf_char(b, s.p[i]);
+        } else {
+            sbuf_fmt(b, "%%%02X", (unsigned)(unsigned char)s.p[i]);
+        }
+    }
+}
+
 void sbuf_u8(struct sbuf *b, uint8_t v)
 {
     add_big_endian(b, v, 1);

@@ -30,6 +30,8 @@ void sbuf_int(struct sbuf *b, int64_t v);
 void sbuf_fmt(struct sbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* s as a JSON string with quotes (RFC 8259 7), one pass; also escapes U+2028/2029 and "</". s is valid UTF-8. */
 void sbuf_json(struct sbuf *b, struct slice s);
+/* RFC 3986: everything but unreserved characters as %XX. */
+void sbuf_percent(struct sbuf *b, struct slice s);
 
 /* Big-endian integers and length-prefixed text for frames. */
 void sbuf_u8(struct sbuf *b, uint8_t v);

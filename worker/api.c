@@ -20,6 +20,9 @@ const struct route *const route_tables[] = {
     service_routes,
     client_routes,
     appointment_routes,
+    link_routes,
+    link_open_routes,
+    guest_routes,
     openapi_routes,
     NULL,
 };

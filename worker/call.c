@@ -121,6 +121,18 @@ enum err call_answer(struct call *c, const PGresult *rows)
     return note(c, answer_rows(c, rows));
 }
 
+enum err call_answer_once(struct call *c, struct slice members)
+{
+    c->kept = c->body->len - 1;
+    c->body->len--; /* the brace that ends the object */
+    sbuf_char(c->body, ',');
+    sbuf_add(c->body, members);
+    sbuf_char(c->body, '}');
+    c->reply.no_store = true;
+    c->reply.body = sbuf_slice(c->body);
+    return note(c, sbuf_failed(c->body) ? E_NOMEM : OK);
+}
+
 enum err call_answer_none(struct call *c)
 {
     return note(c, answer_rows(c, NULL));

@@ -32,6 +32,9 @@ enum err call_retry(struct call *c);
 
 /* Answers with the first row of rows through route->columns (SHAPE_ONE). */
 MUST_USE enum err call_answer(struct call *c, const PGresult *rows);
+/* Adds members ("\"url\":\"...\"") to the object that call_answer has written; the row's columns document them as T_ADDED. They are shown
+ * once: a request that is sent again under its Idempotency-Key gets the object without them. */
+MUST_USE enum err call_answer_once(struct call *c, struct slice members);
 /* The same without a row to show (SHAPE_NONE). A handler that returns OK without any answer gives this one. */
 MUST_USE enum err call_answer_none(struct call *c);
 /* Answers SHAPE_RAW: body is copied. */

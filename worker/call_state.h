@@ -26,7 +26,9 @@ struct call {
     struct value *builtins;        /* by enum stmt_builtin: new_id, me_member, ... */
     const struct route_plan *plan; /* what boot made of route: worker/routes.h */
     struct sbuf *body;             /* what reply.body is written to; kept from request to request */
-    struct problem problem;        /* filled by whoever refuses; err is the answer's */
+    size_t
+        kept; /* of an object in body: so much of it may be shown again, a brace behind; 0: all of it */
+    struct problem problem; /* filled by whoever refuses; err is the answer's */
     bool keep; /* set by a handler that refuses: what it wrote is committed all the same */
     struct frame_reply reply;   /* SHAPE_RAW handlers and framework fill it; body in arena */
     const struct slot_env *env; /* what this slot kind owns (keys, limits): worker/slot_env.h */

@@ -31,6 +31,18 @@ static const struct stmt_plan key_read = {
     .types = { OID_UUID, OID_TEXT, OID_BYTEA, OID_TEXT },
 };
 
+/* A guest's actor is the link: once that is over, nothing is shown again either. */
+static const struct stmt_plan key_read_guest = {
+    .id = STMT_ID_KEY_READ_GUEST,
+    .name = "key_read_guest",
+    .text = (char *)"SELECT request_hash = $3 AND route = $4, status, content, etag, location, body"
+                    " FROM idempotency WHERE actor = $1 AND key = $2 AND EXISTS (SELECT"
+                    " FROM access_link l JOIN client c ON c.id = l.client_id WHERE l.id = $1"
+                    " AND l.revoked_at IS NULL AND l.expires_at > now() AND c.archived_at IS NULL)",
+    .count = 4,
+    .types = { OID_UUID, OID_TEXT, OID_BYTEA, OID_TEXT },
+};
+
 static const struct stmt_plan key_store = {
     .id = STMT_ID_KEY_STORE,
     .name = "key_store",
@@ -98,6 +110,11 @@ static char *request_hash(struct call *c)
     return text;
 }
 
+static bool is_guest(const struct call *c)
+{
+    return c->route->need == PERM_GUEST;
+}
+
 /* actor and key as statement values, in arena. */
 static enum err who_and_key(struct call *c, const char **actor, const char **key)
 {
@@ -113,7 +130,7 @@ static enum err who_and_key(struct call *c, const char **actor, const char **key
     if (!id || !*key) {
         return E_NOMEM;
     }
-    uuid_format(&c->req->principal.member, id);
+    uuid_format(is_guest(c) ? &c->req->principal.session : &c->req->principal.member, id);
     *actor = id;
     return OK;
 }
@@ -128,8 +145,8 @@ static struct slice cell_copy(struct call *c, const PGresult *r, int field)
 static enum err replay(struct call *c, const PGresult *r)
 {
     int64_t status = 0;
-    if (PQntuples(r) == 0) {
-        return E_IDEMPOTENCY_BUSY; /* its holder rolled back just now */
+    if (PQntuples(r) == 0) { /* its holder rolled back just now, or the link is over */
+        return is_guest(c) ? E_LINK_EXPIRED : E_IDEMPOTENCY_BUSY;
     }
     if (PQgetvalue(r, 0, 0)[0] != 't') {
         return E_IDEMPOTENCY_MISMATCH;
@@ -173,10 +190,20 @@ enum err exact_begin(struct call *c, bool *replayed)
         return OK;
     }
     const char *read[] = { actor, key, hash, c->route->path };
-    TRY(unit_ask(c->unit, &key_read, read, &rows));
+    TRY(unit_ask(c->unit, is_guest(c) ? &key_read_guest : &key_read, read, &rows));
     TRY(replay(c, rows));
     *replayed = true;
     return OK;
+}
+
+/* What is shown once is not written down. */
+static const char *kept_part(struct call *c)
+{
+    char *text = arena_text(c->arena, (struct slice){ c->reply.body.p, c->kept + 1 });
+    if (text) {
+        text[c->kept] = '}';
+    }
+    return text;
 }
 
 enum err exact_store(struct call *c)
@@ -187,7 +214,7 @@ enum err exact_store(struct call *c)
     snprintf(status, sizeof(status), "%u", c->reply.status);
     const char *etag = arena_text(c->arena, c->reply.etag);
     const char *location = arena_text(c->arena, c->reply.location);
-    const char *body = arena_text(c->arena, c->reply.body);
+    const char *body = c->kept ? kept_part(c) : arena_text(c->arena, c->reply.body);
     if (!etag || !location || !body) {
         return E_NOMEM;
     }

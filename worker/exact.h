@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Idempotency-Key: the same key gives the same answer, once. The key's row and the stored answer are written in the
  * transaction of the effect itself, so a crash leaves both or neither. Only successes are stored; a refusal rolls
- * everything back and may be tried again. */
+ * everything back and may be tried again. A key belongs to who sends it: a member of the practice, or a guest's link. */
 #ifndef GREMIO_EXACT_H
 #define GREMIO_EXACT_H
 

@@ -74,6 +74,17 @@ static const struct topic topics[MAIL_TOPIC_COUNT] = {
             "It works once, for seven days. If you did not expect this invitation, do nothing.\n",
         },
     },
+    [MAIL_LINK_CODE] = {
+        .name = "link_code",
+        .page = "",
+        .subject = { "Código de {practice}", "Code of {practice}" },
+        .text = {
+            "Hola:\n\nPara ver sus citas en {practice} escriba este código donde se le pide:\n\n{code}\n\n"
+            "Sirve una sola vez, durante diez minutos. Si no lo pidió usted, no haga nada.\n",
+            "Hello,\n\nTo see your appointments at {practice} enter this code where you are asked for it:\n\n"
+            "{code}\n\nIt works once, for ten minutes. If it was not you, do nothing.\n",
+        },
+    },
 };
 
 const char *mail_text_name(enum mail_topic t)

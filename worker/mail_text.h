@@ -12,6 +12,7 @@ enum mail_topic {
     MAIL_CHANGE,     /* the same for an account's next address */
     MAIL_CHANGED,    /* to the address before: value is the new one */
     MAIL_INVITATION, /* to work in a practice */
+    MAIL_LINK_CODE,  /* code that opens a client's link */
     MAIL_TOPIC_COUNT,
 };
 

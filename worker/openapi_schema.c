@@ -65,9 +65,14 @@ static const struct {
     [T_CHOICE] = { "string", "" },
     [T_CURSOR] = { "string", "" },
     [T_PASSWORD] = { "string", ",\"format\":\"password\",\"minLength\":1,\"maxLength\":256" },
+    [T_WORDS] = { "array", ",\"minItems\":1,\"uniqueItems\":true" },
+    [T_SPANS] = { "array",
+                  ",\"items\":{\"type\":\"string\",\"pattern\":\"^[0-9]{2}:[0-9]{2}-[0-9]{2}"
+                  ":[0-9]{2}$\",\"examples\":[\"09:00-14:00\"]}" },
     [T_INSTANT] = { "string", ",\"format\":\"date-time\"" },
     [T_ZONED] = { "string", ",\"format\":\"date-time\"" },
     [T_JSON] = { NULL, "" },
+    [T_ADDED] = { "string", "" },
 };
 
 /* "type":"string" or "type":["string","null"], and what belongs to it. */
@@ -103,6 +108,11 @@ static void write_bounds(struct sbuf *b, const struct param *p)
     if (p->type == T_CHOICE) {
         write_choices(b, p);
     }
+    if (p->type == T_WORDS) {
+        sbuf_text(b, ",\"items\":{\"type\":\"string\"");
+        write_choices(b, p);
+        sbuf_char(b, '}');
+    }
     if (p->type != T_TEXT && p->type != T_INT) {
         return;
     }
@@ -110,6 +120,18 @@ static void write_bounds(struct sbuf *b, const struct param *p)
     bool text = p->type == T_TEXT;
     sbuf_fmt(b, ",\"%s\":%lld,\"%s\":%lld", text ? "minLength" : "minimum", (long long)min,
              text ? "maxLength" : "maximum", (long long)max);
+}
+
+/* "see,cancel" as a list. */
+static void write_default_list(struct sbuf *b, const char *fallback)
+{
+    struct slice rest = slice_of(fallback);
+    sbuf_char(b, '[');
+    while (rest.n) {
+        sbuf_json(b, str_cut(&rest, ','));
+        sbuf_text(b, rest.n ? "," : "");
+    }
+    sbuf_char(b, ']');
 }
 
 void openapi_schema_param(struct sbuf *b, const struct param *p)
@@ -121,6 +143,8 @@ void openapi_schema_param(struct sbuf *b, const struct param *p)
         sbuf_text(b, ",\"default\":");
         if (p->type == T_INT || p->type == T_BOOL) {
             sbuf_text(b, p->fallback);
+        } else if (p->type == T_WORDS || p->type == T_SPANS) {
+            write_default_list(b, p->fallback);
         } else {
             sbuf_json(b, slice_of(p->fallback));
         }
@@ -166,7 +190,7 @@ void openapi_schema_body(struct sbuf *b, const struct route_plan *plan)
 /* Numbers, ids and an appointment's times are always there; texts, dates and the time of archiving may be null. */
 static bool column_nullable(enum type t)
 {
-    return t != T_INT && t != T_BOOL && t != T_UUID && t != T_ZONED;
+    return t != T_INT && t != T_BOOL && t != T_UUID && t != T_ZONED && t != T_ADDED;
 }
 
 static void write_column(struct sbuf *b, const struct column *c, const char *name)
@@ -180,32 +204,29 @@ static void write_column(struct sbuf *b, const struct column *c, const char *nam
     sbuf_char(b, '}');
 }
 
-/* Columns "x.…" from *at on, as one nested object; *at moves behind them. */
-static void write_nested(struct sbuf *b, const struct column *rows, size_t *at)
+/* The columns from *at on whose names begin with the same n bytes, as members of one object; *at moves behind them. */
+static void write_members(struct sbuf *b, const struct column *rows, size_t *at, size_t n)
 {
-    size_t n = (size_t)(strchr(rows[*at].name, '.') - rows[*at].name) + 1;
     const char *prefix = rows[*at].name;
-    sbuf_json(b, (struct slice){ prefix, n - 1 });
-    sbuf_text(b, ":{\"type\":\"object\",\"properties\":{");
-    for (bool first = true; rows[*at].name && strncmp(rows[*at].name, prefix, n) == 0; ++*at) {
+    for (bool first = true; rows[*at].name && strncmp(rows[*at].name, prefix, n) == 0;
+         first = false) {
+        const char *name = rows[*at].name + n, *dot = strchr(name, '.');
         sbuf_text(b, first ? "" : ",");
-        write_column(b, &rows[*at], rows[*at].name + n);
-        first = false;
+        if (!dot) {
+            write_column(b, &rows[(*at)++], name);
+            continue;
+        }
+        sbuf_json(b, (struct slice){ name, (size_t)(dot - name) });
+        sbuf_text(b, ":{\"type\":\"object\",\"properties\":{");
+        write_members(b, rows, at, (size_t)(dot - rows[*at].name) + 1);
+        sbuf_text(b, "}}");
     }
-    sbuf_text(b, "}}");
 }
 
 void openapi_schema_columns(struct sbuf *b, const struct column *columns)
 {
+    size_t at = 0;
     sbuf_text(b, "{\"type\":\"object\",\"properties\":{");
-    for (size_t i = 0; columns[i].name;) {
-        sbuf_text(b, i ? "," : "");
-        if (strchr(columns[i].name, '.')) {
-            write_nested(b, columns, &i);
-        } else {
-            write_column(b, &columns[i], columns[i].name);
-            i++;
-        }
-    }
+    write_members(b, columns, &at, 0);
     sbuf_text(b, "}}");
 }

@@ -41,7 +41,12 @@ static size_t pattern_names(const char *pattern)
 
 static bool type_is_input(enum type t)
 {
-    return t >= T_TEXT && t <= T_PASSWORD;
+    return t >= T_TEXT && t <= T_SPANS;
+}
+
+static bool type_is_list(enum type t)
+{
+    return t == T_WORDS || t == T_SPANS;
 }
 
 static enum err compile_fallback(const struct param *row, struct value *out, struct sbuf *why)
@@ -70,13 +75,15 @@ static enum err compile_row(const struct route *r, struct params_plan *out, cons
     }
     int index = row->in == IN_PATH ? pattern_index(r->path, row->name) : 0;
     if (out->count == ROUTE_PARAMS_LIMIT || index < 0 || !row->in || !type_is_input(row->type) ||
-        (row->type == T_CHOICE) != (row->choices != NULL)) {
+        (row->type == T_CHOICE || row->type == T_WORDS) != (row->choices != NULL) ||
+        (type_is_list(row->type) && row->in != IN_BODY)) {
         sbuf_fmt(why, "parameter \"%s\": %s", row->name,
                  out->count == ROUTE_PARAMS_LIMIT ? "too many parameters"
                  : index < 0                      ? "the path has no such {name}"
                  : !row->in                       ? "it has no place (.in)"
-                 : !type_is_input(row->type)      ? "its type is not one of parameters"
-                                                  : "choices belong to T_CHOICE and only there");
+                 : !type_is_input(row->type)
+                     ? "its type is not one of parameters"
+                     : "choices belong to T_CHOICE and T_WORDS, lists into the body");
         return E_CONFIG;
     }
     out->has_query |= row->in == IN_QUERY;
@@ -306,9 +313,40 @@ static void wrong_type(struct reader *r, const struct param *row)
         { T_INT, "Debe ser un número entero", "It must be an integer" },
         { T_BOOL, "Debe ser true o false", "It must be true or false" },
         { T_TEXT, "Debe ser un texto", "It must be a string" },
+        { T_WORDS, "Debe ser una lista de textos", "It must be a list of strings" },
     };
-    size_t i = row->type == T_INT ? 0 : row->type == T_BOOL ? 1 : 2;
+    size_t i = row->type == T_INT ? 0 : row->type == T_BOOL ? 1 : type_is_list(row->type) ? 3 : 2;
     refuse(r, pointer_to(r, slice_of(row->name), true), "wrong_type", texts[i].es, texts[i].en);
+}
+
+/* The items behind one another, with a comma between them: no item holds one. */
+static void take_list(struct reader *r, size_t i, struct json_object *list)
+{
+    size_t n = json_object_array_length(list), at = 0, room = 1;
+    for (size_t k = 0; k < n; k++) {
+        struct json_object *item = json_object_array_get_idx(list, k);
+        if (!json_object_is_type(item, json_type_string) ||
+            strchr(json_object_get_string(item), ',')) {
+            wrong_type(r, &r->plan->rows[i]);
+            return;
+        }
+        room += (size_t)json_object_get_string_len(item) + 1;
+    }
+    char *text = arena_take(r->arena, room);
+    for (size_t k = 0; text && k < n; k++) {
+        struct json_object *item = json_object_array_get_idx(list, k);
+        size_t len = (size_t)json_object_get_string_len(item);
+        if (k > 0) {
+            text[at++] = ',';
+        }
+        memcpy(text + at, json_object_get_string(item), len);
+        at += len;
+    }
+    if (text && n == 1 && at == 0) {
+        wrong_type(r, &r->plan->rows[i]); /* one empty text is not an empty list */
+    } else {
+        take_text(r, i, (struct slice){ .p = text, .n = text ? at : 0 });
+    }
 }
 
 static void take_member(struct reader *r, size_t i, struct json_object *o)
@@ -325,14 +363,17 @@ static void take_member(struct reader *r, size_t i, struct json_object *o)
                "It must not be null");
         return;
     }
-    enum json_type want = row->type == T_INT    ? json_type_int
-                          : row->type == T_BOOL ? json_type_boolean
-                                                : json_type_string;
+    enum json_type want = row->type == T_INT        ? json_type_int
+                          : row->type == T_BOOL     ? json_type_boolean
+                          : type_is_list(row->type) ? json_type_array
+                                                    : json_type_string;
     if (json_object_get_type(o) != want) {
         wrong_type(r, row);
         return;
     }
-    if (want == json_type_string) {
+    if (want == json_type_array) {
+        take_list(r, i, o);
+    } else if (want == json_type_string) {
         take_text(r, i,
                   (struct slice){ .p = json_object_get_string(o),
                                   .n = (size_t)json_object_get_string_len(o) });

@@ -36,10 +36,15 @@ FAULT(not_zone, "invalid_time_zone", "No es una zona horaria IANA válida",
       "It is not a valid IANA time zone");
 FAULT(not_choice, "invalid_choice", "No es uno de los valores permitidos",
       "It is not one of the allowed values");
+FAULT(twice, "duplicate_value", "Está repetido", "It is there twice");
+FAULT(not_span, "invalid_hours", "Debe ser como 09:00-14:00", "It must be like 09:00-14:00");
+FAULT(overlap, "overlapping_hours", "Deben ir en orden y sin traslaparse",
+      "They must be in order, none over another");
 FAULT(no_memory, "too_long", "La petición es demasiado grande", "The request is too large");
 
 #define INT_SAFE   (INT64_C(9007199254740991)) /* what JSON can carry: 2^53 - 1 */
 #define OFFSET_END (16 * 60)                   /* minutes */
+#define DAY_MIN    (24 * 60)
 
 void params_bounds(const struct param *row, int64_t *min, int64_t *max)
 {
@@ -389,6 +394,75 @@ static const struct params_fault *check_choice(const struct param *row, struct s
     return &not_choice;
 }
 
+/* "{" and what is between the commas, "}". */
+static const struct params_fault *keep_list(struct slice s, struct arena *arena, struct value *out)
+{
+    char *text = arena_take(arena, s.n + 3);
+    if (!text) {
+        return &no_memory;
+    }
+    text[0] = '{';
+    memcpy(text + 1, s.n ? s.p : "", s.n);
+    text[s.n + 1] = '}';
+    out->text = text;
+    return NULL;
+}
+
+static const struct params_fault *check_words(const struct param *row, struct slice s,
+                                              struct arena *arena, struct value *out)
+{
+    struct slice rest = s;
+    while (s.n && rest.p) {
+        struct value one;
+        struct slice word = str_cut(&rest, ','), later = rest;
+        if (check_choice(row, word, arena, &one)) {
+            return &not_choice;
+        }
+        while (later.p) {
+            if (slice_eq(str_cut(&later, ','), word)) {
+                return &twice;
+            }
+        }
+    }
+    return s.n ? keep_list(s, arena, out) : &too_short;
+}
+
+/* Minutes of "HH:MM" at *at, moved behind it; -1 when it is none. 24:00 is the end of a day. */
+static int take_clock(struct slice s, size_t *at)
+{
+    int hours = take_digits(s, at, 2);
+    if (hours < 0 || *at >= s.n || s.p[*at] != ':') {
+        return -1;
+    }
+    (*at)++;
+    int minutes = take_digits(s, at, 2);
+    return minutes < 0 || minutes > 59 || hours * 60 + minutes > DAY_MIN ? -1
+                                                                         : hours * 60 + minutes;
+}
+
+/* Each starts when the one before is over; only the last may go on behind midnight. */
+static const struct params_fault *check_spans(struct slice s, struct arena *arena,
+                                              struct value *out)
+{
+    struct slice rest = s;
+    int free_from = 0;
+    while (s.n && rest.p) {
+        struct slice span = str_cut(&rest, ',');
+        size_t at = 0;
+        int from = take_clock(span, &at);
+        bool dash = from >= 0 && from < DAY_MIN && at < span.n && span.p[at++] == '-';
+        int to = dash ? take_clock(span, &at) : -1;
+        if (to < 0 || at != span.n) {
+            return &not_span;
+        }
+        if (from < free_from || free_from < 0) {
+            return &overlap;
+        }
+        free_from = to > from ? to : -1;
+    }
+    return keep_list(s, arena, out);
+}
+
 const struct params_fault *params_text(const struct param *row, struct slice s, struct arena *arena,
                                        struct value *out)
 {
@@ -423,11 +497,16 @@ const struct params_fault *params_text(const struct param *row, struct slice s, 
         return check_zone(s, arena, out);
     case T_CHOICE:
         return check_choice(row, s, arena, out);
+    case T_WORDS:
+        return check_words(row, s, arena, out);
+    case T_SPANS:
+        return check_spans(s, arena, out);
     case T_CURSOR: /* page.c looks inside */
         return s.n > 4096 ? &too_long : keep(s, arena, out);
     case T_INSTANT:
     case T_ZONED:
     case T_JSON:
+    case T_ADDED:
         break; /* params_compile refuses them */
     }
     return &not_choice;

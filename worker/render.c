@@ -91,7 +91,8 @@ static const char *name_fault(const struct column *columns, size_t i)
 
 static bool type_is_output(enum type t)
 {
-    return t >= T_TEXT && t <= T_JSON && t != T_CURSOR && t != T_PASSWORD;
+    return t >= T_TEXT && t <= T_JSON && t != T_CURSOR && t != T_PASSWORD && t != T_WORDS &&
+           t != T_SPANS;
 }
 
 static enum err compile_column(const struct column *columns, size_t i, struct render_plan *out,
@@ -134,7 +135,7 @@ enum err render_compile(const struct column *columns, struct render_plan *out, s
     struct sbuf text;
     sbuf_init(&text);
     enum err e = OK;
-    for (size_t i = 0; e == OK && columns[i].name; i++) {
+    for (size_t i = 0; e == OK && columns[i].name && columns[i].type != T_ADDED; i++) {
         e = compile_column(columns, i, out, why);
         if (e == OK) {
             add_between(&text, i ? columns[i - 1].name : NULL, columns[i].name);
@@ -255,6 +256,9 @@ static void put_cell(const struct render_cell *c, const PGresult *rows, int row,
     case T_CHOICE:
     case T_CURSOR:
     case T_PASSWORD:
+    case T_WORDS:
+    case T_SPANS:
+    case T_ADDED:
         sbuf_json(out, s);
         break;
     }

@@ -26,10 +26,13 @@ enum type {
     T_CHOICE,   /* one of .choices, words separated by a blank */
     T_CURSOR,   /* opaque, made by the list itself */
     T_PASSWORD, /* 1 to 256 bytes, any UTF-8 */
+    T_WORDS,    /* a list of words of .choices, none twice: '{see,cancel}' */
+    T_SPANS, /* a list of times of one day, in order, none over another: '{09:00-14:00,16:00-02:00}' (the next day) */
     /* columns only */
     T_INSTANT, /* timestamptz -> "2026-07-01T15:00:00Z" */
     T_ZONED,   /* TWO SQL columns, timestamptz and local timestamp -> "2026-07-01T09:00:00-06:00" */
     T_JSON,    /* copied as it came */
+    T_ADDED, /* a text that the handler adds (call_answer_once): last, and no output of the statement */
 };
 
 enum where { IN_PATH = 1, IN_QUERY, IN_BODY };
@@ -89,6 +92,9 @@ enum perm {
     PERM_CLIENT_WRITE,
     PERM_APPOINTMENT_READ,
     PERM_APPOINTMENT_WRITE,
+    PERM_LINK_READ,
+    PERM_LINK_WRITE,
+    PERM_GUEST, /* a client who came by a link: only what the link covers */
     PERM_COUNT,
 };
 
@@ -161,6 +167,6 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     recovery_routes[], invitation_routes[], joining_routes[], email_routes[],
     second_factor_routes[], step_up_routes[], business_factor_routes[], me_routes[],
     business_routes[], staff_routes[], service_routes[], client_routes[], appointment_routes[],
-    openapi_routes[];
+    link_routes[], link_open_routes[], guest_routes[], openapi_routes[];
 
 #endif

@@ -54,9 +54,12 @@ static Oid type_oid(enum type t)
     case T_CHOICE:
     case T_CURSOR:
     case T_PASSWORD:
+    case T_WORDS:
+    case T_SPANS:
     case T_INSTANT:
     case T_ZONED:
     case T_JSON:
+    case T_ADDED:
         break;
     }
     return OID_TEXT;

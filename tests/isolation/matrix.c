@@ -137,6 +137,13 @@ static const struct attack attacks[] = {
       "SELECT ext.account_mail(gen_random_uuid(), '', '', 'es', '', '', true)" },
     { "an invitation accepted",
       "SELECT ext.invitation_accept('', NULL, gen_random_uuid(), gen_random_uuid(), '')" },
+    { "a link opened", "SELECT ext.link_open(gen_random_uuid(), '', NULL, NULL)" },
+    { "a link found", "SELECT ext.link_find(gen_random_uuid(), '')" },
+    { "a code for a link",
+      "SELECT ext.link_code(gen_random_uuid(), '', '', gen_random_uuid(), '', 'es', '', true)" },
+    { "a link's uses", "UPDATE access_link SET uses = 0" },
+    { "a link's secret", "UPDATE access_link SET secret_hash = ''" },
+    { "a link deleted", "DELETE FROM access_link" },
     { "practices with work", "SELECT * FROM public.due_work" },
     { "own message deleted", "DELETE FROM outbox" },
     { "query in a function", "SELECT query_to_xml('SELECT * FROM {b}.client', true, true, '')" },
@@ -354,6 +361,10 @@ Test(matrix, other_logins_see_only_their_part)
         { "gremio_auth", "INSERT INTO public.outbox(id) VALUES (gen_random_uuid())" },
         { "gremio_auth", "SELECT * FROM public.due_work" },
         { "gremio_auth", "SELECT * FROM {a}.outbox" },
+        { "gremio_auth", "SELECT * FROM {a}.access_link" },
+        { "gremio_auth", "SELECT ext.link_find(gen_random_uuid(), '')" },
+        { "gremio_jobs", "SELECT ext.link_open(gen_random_uuid(), '', NULL, NULL)" },
+        { "gremio_router", "SELECT ext.link_open(gen_random_uuid(), '', NULL, NULL)" },
         { "gremio_jobs", "SELECT * FROM {a}.outbox" },
         { "gremio_jobs", "SELECT * FROM public.account" },
         { "gremio_jobs", "SELECT * FROM public.one_time_token" },
@@ -383,14 +394,19 @@ Test(matrix, other_logins_see_only_their_part)
 }
 
 /* arwdDxt of aclitem: a INSERT, r SELECT, w UPDATE, d DELETE. */
-static const char expected_grants[] = "allocation:arwd\n"
+static const char expected_grants[] = "access_link:ar\n" /* and of two columns w, below */
+                                      "allocation:arwd\n"
                                       "appointment:arw\n"
                                       "appointment_event:ar\n"
+                                      "booking_policy:rw\n"
+                                      "branding:rw\n"
                                       "business:rw\n"
                                       "client:arw\n"
                                       "client_busy:arwd\n"
+                                      "client_proposal:arw\n"
                                       "idempotency:arwd\n"
                                       "invitation:arw\n"
+                                      "opening_hours:ard\n"
                                       "outbox:arw\n"
                                       "resource:ar\n"
                                       "schema_meta:\n"
@@ -419,6 +435,15 @@ Test(matrix, every_schema_has_exactly_its_grants)
             "('r','p','v','m','S','f')",
             name, PQgetvalue(tenants, i, 1), NULL);
         cr_expect_str_eq(got, expected_grants, "%s has drifted:\n%s", name, got);
+        free(got);
+        got = db_value(s.super,
+                       "SELECT string_agg(c.relname || '.' || a.attname || ':' || x.privilege_type,"
+                       " ' ' ORDER BY 1) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+                       " CROSS JOIN aclexplode(a.attacl) x WHERE c.relnamespace ="
+                       " to_regnamespace($1::text)",
+                       name, NULL);
+        cr_expect_str_eq(got, "access_link.revoked_at:UPDATE access_link.version:UPDATE", "%s: %s",
+                         name, got);
         free(got);
     }
     PQclear(tenants);

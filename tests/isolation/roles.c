@@ -9,11 +9,15 @@
 #include "tests/support/catalog.h"
 #include "tests/support/db.h"
 #include "tests/support/forge.h"
+#include "tests/support/guest.h"
+
+#define ALL_SCOPES "\"scopes\":[\"see\",\"confirm\",\"cancel\",\"reschedule\",\"profile\"]"
 
 TestSuite(roles, .timeout = 120);
 
-enum caller { OWNER, STAFF, STRANGER, NOBODY, CALLERS };
-static const char *const names[CALLERS] = { "owner", "staff", "a role nobody has", "nobody" };
+enum caller { OWNER, STAFF, GUEST, STRANGER, NOBODY, CALLERS };
+static const char *const names[CALLERS] = { "owner", "staff", "guest", "a role nobody has",
+                                            "nobody" };
 
 struct stage {
     struct api callers[CALLERS];
@@ -34,6 +38,7 @@ static struct ids make_things(struct api *who)
     cr_assert_eq(r->status, 201, "%s", r->http.body);
     i.appointment = answer_text(r, "id");
     i.invitation = api_new_invitation(who, api_unique("Role"));
+    i.link = guest_link_to(who, api_text("clients/%s", i.client), ALL_SCOPES).id;
     return i;
 }
 
@@ -65,6 +70,8 @@ static struct stage *stage_open(void)
     s->callers[NOBODY] = api_anonymous();
     s->other = api_login(OWNER_B);
     s->own = make_things(&s->callers[OWNER]);
+    s->callers[GUEST] = guest_of(&s->callers[OWNER], api_text("clients/%s", s->own.client),
+                                 ALL_SCOPES);
     s->foreign = make_things(&s->other);
     s->count = catalog_read(&s->callers[OWNER], s->ops);
     return s;
@@ -85,18 +92,23 @@ static bool about(const struct operation *op, const char *resource)
 }
 
 /* The rule, written down a second time: owners do everything; staff read everything and work with clients and agenda;
- * a role that is not known may nothing. */
+ * guests have routes of their own, and nobody else has them; a role that is not known may nothing. */
 static bool allowed(enum caller who, const struct operation *op)
 {
     if (!catalog_needs_token(op)) {
         return true;
+    }
+    if (catalog_for_guests(op)) {
+        return who == GUEST;
     }
     switch (who) {
     case OWNER:
         return true;
     case STAFF:
         return (strcmp(op->method, "GET") == 0 && !about(op, "invitations")) ||
-               about(op, "clients") || about(op, "appointments");
+               about(op, "clients") || about(op, "appointments") || about(op, "links") ||
+               about(op, "proposals");
+    case GUEST:
     case STRANGER:
     case NOBODY:
     case CALLERS:
@@ -195,10 +207,10 @@ static size_t try_member(struct stage *s, const struct operation *op, const char
     struct json_object *o = json_tokener_parse(body);
     bool declared = json_object_object_get_ex(o, name, NULL);
     json_object_object_add(o, name, json_object_new_string("1"));
-    struct answer *r = declared
-                           ? NULL
-                           : api_send(&s->callers[OWNER], op->method, catalog_path(op, &s->own),
-                                      json_object_to_json_string(o), "If-Match: \"1\"\r\n");
+    struct answer *r = declared ? NULL
+                                : api_send(&s->callers[catalog_for_guests(op) ? GUEST : OWNER],
+                                           op->method, catalog_path(op, &s->own),
+                                           json_object_to_json_string(o), "If-Match: \"1\"\r\n");
     if (r) {
         cr_expect_eq(r->status, 422, "%s %s with %s: %d", op->method, op->path, name, r->status);
         cr_expect(answer_blames(r, api_text("/%s", name)), "%s: %s", name, r->http.body);

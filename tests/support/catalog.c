@@ -61,20 +61,24 @@ size_t catalog_read(struct api *a, struct operation out[CATALOG_MAX])
 
 static const char *id_for(const char *name, const struct ids *ids)
 {
-    static const char unknown[] = "01900000-0000-7000-8000-000000000000";
-    if (strncmp(name, "client", 6) == 0) {
-        return ids->client;
+    const struct {
+        const char *prefix, *id;
+    } all[] = {
+        { "client", ids->client },
+        { "service", ids->service },
+        { "staff", ids->staff },
+        { "invitation", ids->invitation },
+        { "links", ids->link },
+        { "proposals", ids->proposal },
+        { "appointment", ids->appointment },
+        { "guest/appointments", ids->appointment },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        if (all[i].id && strncmp(name, all[i].prefix, strlen(all[i].prefix)) == 0) {
+            return all[i].id;
+        }
     }
-    if (strncmp(name, "service", 7) == 0) {
-        return ids->service;
-    }
-    if (strncmp(name, "staff", 5) == 0) {
-        return ids->staff;
-    }
-    if (strncmp(name, "invitation", 10) == 0 && ids->invitation) {
-        return ids->invitation;
-    }
-    return strncmp(name, "appointment", 11) == 0 ? ids->appointment : unknown;
+    return "01900000-0000-7000-8000-000000000000";
 }
 
 char *catalog_path(const struct operation *op, const struct ids *ids)
@@ -112,11 +116,12 @@ static const char *text_for(struct json_object *schema, const char *name, const 
         { "time_zone", "America/Mexico_City" },
         { "locale", "es-MX" },
         { "birth_date", "1990-05-05" },
+        { "logo", "iVBORw0KGgo=" },
     };
     if (strcmp(f, "uuid") == 0) {
         return id_for(name, ids);
     }
-    if (strcmp(name, "starts_at") == 0) {
+    if (strcmp(name, "starts_at") == 0 || strcmp(name, "expires_at") == 0) {
         return api_text("%sT09:00", api_day(300));
     }
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
@@ -133,6 +138,14 @@ static struct json_object *value_for(struct json_object *schema, const char *nam
     struct json_object *choices = member(schema, "enum");
     if (choices) {
         return json_object_get(json_object_array_get_idx(choices, 0));
+    }
+    if (is_type(schema, "array")) {
+        struct json_object *items = member(schema, "items"), *list = json_object_new_array();
+        struct json_object *examples = member(items, "examples");
+        json_object_array_add(list, examples
+                                        ? json_object_get(json_object_array_get_idx(examples, 0))
+                                        : value_for(items, name, ids));
+        return list;
     }
     if (is_type(schema, "integer")) {
         struct json_object *least = member(schema, "minimum");
@@ -169,6 +182,11 @@ bool catalog_needs_token(const struct operation *op)
         security = member(document, "security");
     }
     return security && json_object_array_length(security) > 0;
+}
+
+bool catalog_for_guests(const struct operation *op)
+{
+    return strncmp(op->path, "/api/v1/guest/", 14) == 0;
 }
 
 const char *catalog_query(const struct operation *op, size_t n)

@@ -16,7 +16,7 @@ struct operation {
 /* The ids a request is filled with. */
 struct ids {
     const char *client, *service, *staff, *appointment;
-    const char *invitation; /* NULL: one that is nowhere */
+    const char *invitation, *link, *proposal; /* NULL: one that is nowhere */
 };
 
 #define CATALOG_MAX 200
@@ -29,6 +29,8 @@ char *catalog_path(const struct operation *op, const struct ids *ids);
 char *catalog_body(const struct operation *op, const struct ids *ids);
 /* False for operations that anybody may call. */
 bool catalog_needs_token(const struct operation *op);
+/* True for operations of guests, who come by a link: nobody of the practice may call them. */
+bool catalog_for_guests(const struct operation *op);
 /* The operation's query parameters: name of the nth, NULL behind the last. */
 const char *catalog_query(const struct operation *op, size_t n);
 

@@ -326,9 +326,11 @@ Test(perms, matrix)
     const unsigned staff = 1u << PERM_SELF | 1u << PERM_BUSINESS_READ | 1u << PERM_STAFF_READ |
                            1u << PERM_SERVICE_READ | 1u << PERM_CLIENT_READ |
                            1u << PERM_CLIENT_WRITE | 1u << PERM_APPOINTMENT_READ |
-                           1u << PERM_APPOINTMENT_WRITE;
+                           1u << PERM_APPOINTMENT_WRITE | 1u << PERM_LINK_READ |
+                           1u << PERM_LINK_WRITE;
     for (enum perm p = PERM_NONE; p < PERM_COUNT; p++) {
-        cr_expect_eq(perms_allow("owner", p), p != PERM_NONE);
+        cr_expect_eq(perms_allow("owner", p), p != PERM_NONE && p != PERM_GUEST);
+        cr_expect_eq(perms_allow("guest", p), p == PERM_GUEST, "%s", perms_name(p));
         cr_expect_eq(perms_allow("staff", p), (staff >> p & 1) != 0, "%s", perms_name(p));
         cr_expect(!perms_allow("", p) && !perms_allow("Owner", p));
     }

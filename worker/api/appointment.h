@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* The statements behind appointments.c, which says when each is run. :to_client, :to_service, :to_staff,
- * :to_time, :has_offset, :instant and :allocation_id are its vars. */
+/* What staff (appointments.c) and guests (guest.c) share: the statements that change an appointment, and finding its place in the
+ * agenda. Who does it is what the token says. */
 #ifndef GREMIO_APPOINTMENT_H
 #define GREMIO_APPOINTMENT_H
 
-#include "worker/route.h"
+#include "worker/call.h"
 
 #define APPOINTMENT_STATES                                                                        \
     "held requested awaiting_client awaiting_payment confirmed checked_in in_progress completed " \
@@ -16,7 +16,7 @@
     "a.id, a.starts_at, a.local_start, a.ends_at, a.local_end, a.time_zone, a.state, a.version," \
     " a.client_id, a.client_name, a.service_id, a.service_name, a.staff_id, a.staff_name,"       \
     " a.price_minor, a.currency, a.notes,"                                                       \
-    " a.cancel_reason, a.reschedules, a.created_at, a.updated_at"
+    " a.cancel_reason, a.reschedules, a.client_confirmed_at, a.created_at, a.updated_at"
 
 #define APPOINTMENT_ONE_SQL "SELECT " APPOINTMENT_OUT " FROM appointment a WHERE a.id = :id"
 
@@ -29,6 +29,27 @@
     " AND (:staff_id::uuid IS NULL OR a.staff_id = :staff_id)"                       \
     " AND (:client_id::uuid IS NULL OR a.client_id = :client_id)"                    \
     " AND (:state::text IS NULL OR a.state = :state)"
+
+/* What appointment_check is asked and the others do with its answer. to_minutes: null keeps the length. */
+#define APPOINTMENT_PLACE_VARS                                                             \
+    { .name = "to_client", .type = T_UUID }, { .name = "to_service", .type = T_UUID },     \
+        { .name = "to_staff", .type = T_UUID }, { .name = "to_time", .type = T_TIME },     \
+        { .name = "has_offset", .type = T_BOOL }, { .name = "instant", .type = T_TIME },   \
+        { .name = "to_minutes", .type = T_INT }, { .name = "note_given", .type = T_BOOL }, \
+    {                                                                                      \
+        .name = "to_notes", .type = T_TEXT                                                 \
+    }
+
+/* What appointment_step is told. */
+#define APPOINTMENT_STEP_VARS                                                          \
+    { .name = "from_states", .type = T_TEXT }, { .name = "to_state", .type = T_TEXT }, \
+        { .name = "frees", .type = T_BOOL },                                           \
+    {                                                                                  \
+        .name = "why", .type = T_TEXT                                                  \
+    }
+
+#define APPOINTMENT_CANCELLABLE "{requested,awaiting_client,awaiting_payment,confirmed}"
+#define APPOINTMENT_MOVABLE     "'requested','awaiting_client','awaiting_payment','confirmed'"
 
 /* Locks the client's and the staff's agenda in one order for everybody: two bookings that share both never
  * wait for each other crosswise, as they could inside the exclusion constraints. */
@@ -44,11 +65,19 @@ extern const struct stmt appointment_find;
 /* Moves :id to :instant, :to_staff, :to_service in place: the same rows, so it never conflicts with
  * itself. */
 extern const struct stmt appointment_place;
-/* Changes only what takes no time. */
+/* Changes only what takes no time. Staff's. */
 extern const struct stmt appointment_note;
-/* One step of the visit when version and state allow it; no row otherwise. */
+/* One step of the visit when state and version (If-Match, where the route asks for it) allow it; no row otherwise. */
 extern const struct stmt appointment_step;
 /* What happened to :id, oldest first; an appointment has at least one event. */
 extern const struct stmt appointment_history;
+
+/* Sets :to_time and :has_offset from the text of a T_TIME. */
+MUST_USE enum err appointment_ask_time(struct call *c, const char *text);
+/* Takes the locks, then reads what the place in the agenda needs and sets :instant; of a client or service that stays
+ * nothing is asked. E_INVALID, E_TIME_NONEXISTENT, E_TIME_AMBIGUOUS. Needs APPOINTMENT_PLACE_VARS, appointment_lock and appointment_check. */
+MUST_USE enum err appointment_check_place(struct call *c, bool other_client, bool other_service);
+/* 409 that names found's state. */
+enum err appointment_refuse_state(struct call *c, const PGresult *found);
 
 #endif

@@ -15,6 +15,10 @@
 /* One row for certain: of a table without statistics the planner expects hundreds and hashes whole tables. */
 #define ZONE "(SELECT (SELECT time_zone FROM business) AS time_zone)"
 
+/* Who does it, for the history: the token says. A guest is the client, come by a link, which is the session. */
+#define ACTOR_KIND "CASE :me_role WHEN 'guest' THEN 'client' ELSE 'staff' END"
+#define ACTOR      ACTOR_KIND ", :me_member, CASE :me_role WHEN 'guest' THEN :me_session END"
+
 #define ANSWER " SELECT " APPOINTMENT_OUT " FROM moved a"
 
 /* Advisory locks are the whole database's: the practice is part of the key, so that nobody waits for another's ids. */
@@ -46,10 +50,12 @@ const struct stmt appointment_book = {
     "WITH moved AS ("
     "INSERT INTO appointment AS a(id, client_id, client_name, service_id, service_name, staff_id,"
     " staff_name, state, starts_at, ends_at, local_start, local_end, time_zone, buffer_before_min,"
-    " buffer_after_min, price_minor, currency, notes)"
-    " SELECT :new_id, c.id, c.name, s.id, s.name, t.id, t.name, 'confirmed', v.starts_at,"
+    " buffer_after_min, price_minor, currency, notes, policy)"
+    " SELECT :new_id, c.id, c.name, s.id, s.name, t.id, t.name,"
+    " CASE WHEN :ask_client THEN 'awaiting_client' ELSE 'confirmed' END, v.starts_at,"
     " v.ends_at, v.starts_at AT TIME ZONE b.time_zone, v.ends_at AT TIME ZONE b.time_zone,"
-    " b.time_zone, s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes"
+    " b.time_zone, s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes,"
+    " (SELECT rules FROM booking_policy)"
     " FROM client c, service s, staff t, " ZONE
     " b, LATERAL (SELECT :instant::timestamptz AS starts_at,"
     " :instant::timestamptz + make_interval(mins => coalesce(:duration_min::int, s.duration_min))"
@@ -60,14 +66,14 @@ const struct stmt appointment_book = {
     " RETURNING appointment_id),"
     " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
     " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m JOIN taken ON appointment_id = m.id),"
-    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, to_state)"
-    " SELECT m.id, m.version, 'staff', :me_member, m.state FROM moved m)" ANSWER,
+    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
+    " to_state) SELECT m.id, m.version, " ACTOR ", m.state FROM moved m)" ANSWER,
 };
 
 const struct stmt appointment_find = {
     "find",
     "SELECT version = :if_version AS fresh, state, client_id, service_id, staff_id, starts_at,"
-    " state IN ('requested','awaiting_client','awaiting_payment','confirmed') AS movable"
+    " state IN (" APPOINTMENT_MOVABLE ") AS movable"
     " FROM appointment WHERE id = :id FOR UPDATE",
 };
 
@@ -84,14 +90,17 @@ const struct stmt appointment_place = {
     " buffer_after_min = CASE WHEN n.other THEN n.after ELSE a.buffer_after_min END,"
     " price_minor = CASE WHEN n.other THEN n.price_minor ELSE a.price_minor END,"
     " currency = CASE WHEN n.other THEN n.currency ELSE a.currency END,"
-    " notes = CASE WHEN :notes? THEN :notes ELSE a.notes END,"
+    " notes = CASE WHEN :note_given THEN :to_notes ELSE a.notes END,"
+    " client_moves = a.client_moves"
+    " + (:me_role = 'guest' AND a.starts_at <> n.starts_at)::int,"
+    " client_confirmed_at = CASE WHEN a.starts_at = n.starts_at THEN a.client_confirmed_at END,"
     " reschedules = a.reschedules + (a.starts_at <> n.starts_at OR a.staff_id <> :to_staff)::int,"
     " version = a.version + 1, updated_at = now()"
     " FROM (SELECT o.id, s.id AS service_id, s.name AS service_name, t.name AS staff_name,"
     " s.id <> o.service_id AS other,"
     " s.buffer_before_min AS before, s.buffer_after_min AS after, s.price_minor, s.currency,"
     " b.time_zone, :instant::timestamptz AS starts_at,"
-    " CASE WHEN :duration_min? THEN make_interval(mins => :duration_min::int)"
+    " CASE WHEN :to_minutes IS NOT NULL THEN make_interval(mins => :to_minutes::int)"
     " WHEN s.id <> o.service_id THEN make_interval(mins => s.duration_min)"
     " ELSE o.ends_at - o.starts_at END AS length,"
     " o.starts_at AS old_start, o.ends_at AS old_end, o.staff_id AS old_staff,"
@@ -104,9 +113,9 @@ const struct stmt appointment_place = {
     " FROM moved m WHERE l.appointment_id = :id RETURNING l.appointment_id),"
     " met AS (UPDATE client_busy y SET busy = " CLIENT_TIME
     " FROM moved m JOIN taken ON appointment_id = m.id WHERE y.appointment_id = :id),"
-    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id,"
+    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
     " from_state, to_state, change)"
-    " SELECT m.id, m.version, 'staff', :me_member, m.state, m.state,"
+    " SELECT m.id, m.version, " ACTOR ", m.state, m.state,"
     " jsonb_strip_nulls(jsonb_build_object("
     "'starts_at', CASE WHEN m.starts_at <> m.old_start"
     " THEN jsonb_build_array(m.old_start, m.starts_at) END,"
@@ -123,9 +132,9 @@ const struct stmt appointment_note = {
     "WITH moved AS ("
     "UPDATE appointment a SET notes = CASE WHEN :notes? THEN :notes ELSE a.notes END,"
     " version = a.version + 1, updated_at = now() WHERE a.id = :id RETURNING " ROW "),"
-    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id,"
+    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
     " from_state, to_state)"
-    " SELECT m.id, m.version, 'staff', :me_member, m.state, m.state FROM moved m)" ANSWER,
+    " SELECT m.id, m.version, " ACTOR ", m.state, m.state FROM moved m)" ANSWER,
 };
 
 const struct stmt appointment_step = {
@@ -133,24 +142,27 @@ const struct stmt appointment_step = {
     "WITH moved AS ("
     "UPDATE appointment a SET state = :to_state, version = a.version + 1, updated_at = now(),"
     " cancel_reason = CASE WHEN :to_state = 'cancelled' THEN :why ELSE a.cancel_reason END,"
-    " cancelled_by = CASE WHEN :to_state = 'cancelled' THEN 'staff' ELSE a.cancelled_by END"
+    " cancelled_by = CASE WHEN :to_state = 'cancelled' THEN " ACTOR_KIND " ELSE a.cancelled_by END,"
+    " client_confirmed_at = CASE WHEN :to_state = 'confirmed' AND :me_role = 'guest' THEN now()"
+    " ELSE a.client_confirmed_at END"
     " FROM (SELECT id, state FROM appointment WHERE id = :id FOR UPDATE) o"
-    " WHERE a.id = :id AND o.id = a.id AND a.version = :if_version AND a.state = ANY "
-    "(:from_states::text[])"
+    " WHERE a.id = :id AND o.id = a.id AND (a.version = :if_version OR :if_version IS NULL)"
+    " AND a.state = ANY (:from_states::text[])"
     " RETURNING " ROW ", o.state AS old_state),"
     " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = :id AND :frees),"
     " left_by AS (DELETE FROM client_busy y USING moved m"
     " WHERE y.appointment_id = :id AND :frees),"
-    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id,"
+    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
     " from_state, to_state, change)"
-    " SELECT m.id, m.version, 'staff', :me_member, m.old_state, m.state,"
+    " SELECT m.id, m.version, " ACTOR ", m.old_state, m.state,"
     " CASE WHEN :why::text IS NULL THEN '{}' ELSE jsonb_build_object('reason', :why) END"
     " FROM moved m)" ANSWER,
 };
 
 const struct stmt appointment_history = {
     "history",
-    "SELECT e.seq, e.at, e.actor_kind, e.actor_id, t.name AS actor_name, e.from_state,"
-    " e.to_state, e.change FROM appointment_event e LEFT JOIN staff t ON t.id = e.actor_id"
+    "SELECT e.seq, e.at, e.actor_kind, e.actor_id, coalesce(t.name, c.name) AS actor_name,"
+    " e.link_id, e.from_state, e.to_state, e.change FROM appointment_event e"
+    " LEFT JOIN staff t ON t.id = e.actor_id LEFT JOIN client c ON c.id = e.actor_id"
     " WHERE e.appointment_id = :id ORDER BY e.seq LIMIT 200",
 };

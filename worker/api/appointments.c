@@ -4,7 +4,6 @@
  * in appointment_sql.c. */
 #include "worker/api/appointment.h"
 
-#include "common/clock.h"
 #include "common/uuid.h"
 #include "worker/api/current.h"
 
@@ -26,6 +25,7 @@ static const struct column appointment_columns[] = {
     { "notes", T_TEXT, NULL },
     { "cancel_reason", T_TEXT, NULL },
     { "reschedules", T_INT, "How often time or staff changed" },
+    { "client_confirmed_at", T_INSTANT, "When the client confirmed the time it has now" },
     { "created_at", T_INSTANT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },
@@ -34,9 +34,10 @@ static const struct column appointment_columns[] = {
 static const struct column appointment_event_columns[] = {
     { "seq", T_INT, "The appointment's version after the event" },
     { "at", T_INSTANT, NULL },
-    { "actor.kind", T_TEXT, NULL },
+    { "actor.kind", T_TEXT, "staff or client" },
     { "actor.id", T_UUID, NULL },
     { "actor.name", T_TEXT, NULL },
+    { "actor.link_id", T_UUID, "The link by which the client came" },
     { "from_state", T_TEXT, "null for the first" },
     { "to_state", T_TEXT, NULL },
     { "change", T_JSON, "What else changed: member name to [before, after]" },
@@ -92,6 +93,11 @@ static const struct param appointment_create_params[] = {
       .nullable = true,
       .doc = "The service's when absent" },
     { .name = "notes", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true },
+    { .name = "ask_client",
+      .in = IN_BODY,
+      .type = T_BOOL,
+      .fallback = "false",
+      .doc = "Book it as awaiting_client: the client confirms it by link" },
     { 0 },
 };
 
@@ -108,21 +114,15 @@ static const struct param appointment_change_params[] = {
     { 0 },
 };
 
-/* What appointment_check is asked and what the others do with its answer. */
-static const struct param appointment_place_vars[] = {
-    { .name = "to_client", .type = T_UUID },     { .name = "to_service", .type = T_UUID },
-    { .name = "to_staff", .type = T_UUID },      { .name = "to_time", .type = T_TIME },
-    { .name = "has_offset", .type = T_BOOL },    { .name = "instant", .type = T_TIME },
-    { .name = "allocation_id", .type = T_UUID }, { 0 },
-};
-
-static const struct param appointment_step_vars[] = {
-    { .name = "from_states", .type = T_TEXT },
-    { .name = "to_state", .type = T_TEXT },
-    { .name = "frees", .type = T_BOOL },
-    { .name = "why", .type = T_TEXT },
+static const struct param appointment_book_vars[] = {
+    APPOINTMENT_PLACE_VARS,
+    { .name = "allocation_id", .type = T_UUID },
     { 0 },
 };
+
+static const struct param appointment_place_vars[] = { APPOINTMENT_PLACE_VARS, { 0 } };
+
+static const struct param appointment_step_vars[] = { APPOINTMENT_STEP_VARS, { 0 } };
 
 static const struct stmt *const appointment_create_stmts[] = { &appointment_lock,
                                                                &appointment_check,
@@ -135,93 +135,10 @@ static const struct stmt *const appointment_events_stmts[] = { &appointment_hist
 static const struct stmt *const appointment_step_stmts[] = { &appointment_step, &appointment_find,
                                                              NULL };
 
-/* ---- where and when ---- */
-
 static bool is_true(const PGresult *rows, const char *column)
 {
     const char *text = call_cell(rows, 0, column);
     return text && text[0] == 't';
-}
-
-static enum err refuse_missing(struct call *c, const char *pointer, const char *es, const char *en)
-{
-    return call_refuse_field(c, pointer, "not_found", es, en);
-}
-
-/* "Use 2026-11-01T01:30:00-05:00 or ...-06:00": both ways to say an ambiguous local time. */
-static enum err refuse_ambiguous(struct call *c, const PGresult *check)
-{
-    int64_t first, second, local;
-    if (clock_parse_pg(slice_of(call_cell(check, 0, "first")), &first) != OK ||
-        clock_parse_pg(slice_of(call_cell(check, 0, "second")), &second) != OK ||
-        clock_parse_pg(slice_of(call_cell(check, 0, "local")), &local) != OK) {
-        return call_refuse(c, E_TIME_AMBIGUOUS, NULL, NULL);
-    }
-    char one[CLOCK_RFC3339_MAX], other[CLOCK_RFC3339_MAX];
-    clock_format_offset(first, local, one);
-    clock_format_offset(second, local, other);
-    struct sbuf es, en;
-    sbuf_init(&es);
-    sbuf_init(&en);
-    sbuf_fmt(&es, "Indique %s o %s", one, other);
-    sbuf_fmt(&en, "Say %s or %s", one, other);
-    enum err e = call_refuse(c, E_TIME_AMBIGUOUS, arena_text(c->arena, sbuf_slice(&es)),
-                             arena_text(c->arena, sbuf_slice(&en)));
-    sbuf_fini(&es);
-    sbuf_fini(&en);
-    return e;
-}
-
-/* Sets :instant from what the check found. */
-static enum err take_instant(struct call *c, const PGresult *check)
-{
-    if (!call_cell(check, 0, "first")) {
-        return call_refuse(c, E_TIME_NONEXISTENT, NULL, NULL);
-    }
-    if (call_cell(check, 0, "second")) {
-        return refuse_ambiguous(c, check);
-    }
-    if (call_get(c, "starts_at")->present && !is_true(check, "in_range")) {
-        return call_refuse_field(c, "/starts_at", "out_of_range",
-                                 "Debe estar entre hace un año y dentro de dos",
-                                 "It must be between a year ago and two years ahead");
-    }
-    call_set(c, "instant", call_cell(check, 0, "first"));
-    return OK;
-}
-
-/* Takes the locks, then reads what the place in the agenda needs; the two travel together. */
-static enum err check_place(struct call *c, bool other_client, bool other_service)
-{
-    PGresult *check;
-    TRY(call_post(c, &appointment_lock));
-    TRY(call_query(c, &appointment_check, &check));
-    if (other_client && !is_true(check, "client_ok")) {
-        return refuse_missing(c, "/client_id", "No existe ese cliente o está archivado",
-                              "There is no such client, or it is archived");
-    }
-    if (other_service && !is_true(check, "service_ok")) {
-        return refuse_missing(c, "/service_id", "No existe ese servicio o está archivado",
-                              "There is no such service, or it is archived");
-    }
-    if (!is_true(check, "staff_ok")) {
-        return refuse_missing(c, "/staff_id", "Esa persona no existe, no da citas o está archivada",
-                              "There is nobody of that id who takes appointments");
-    }
-    return take_instant(c, check);
-}
-
-/* Sets :to_time and :has_offset from the request's starts_at. */
-static enum err ask_time(struct call *c)
-{
-    const char *text = call_get(c, "starts_at")->text;
-    int64_t local;
-    bool has_offset;
-    int offset;
-    TRY(clock_parse(slice_of(text), &local, &has_offset, &offset));
-    call_set(c, "to_time", text);
-    call_set(c, "has_offset", has_offset ? "t" : "f");
-    return OK;
 }
 
 /* ---- booking ---- */
@@ -235,29 +152,14 @@ static enum err appointment_create(struct call *c)
     call_set(c, "to_client", call_get(c, "client_id")->text);
     call_set(c, "to_service", call_get(c, "service_id")->text);
     call_set(c, "to_staff", call_get(c, "staff_id")->text);
-    TRY(ask_time(c));
-    TRY(check_place(c, true, true));
+    TRY(appointment_ask_time(c, call_get(c, "starts_at")->text));
+    TRY(appointment_check_place(c, true, true));
     PGresult *rows;
     TRY(call_query(c, &appointment_book, &rows));
     return call_answer(c, rows);
 }
 
 /* ---- moving ---- */
-
-static enum err refuse_state(struct call *c, const PGresult *found)
-{
-    const char *state = call_cell(found, 0, "state");
-    struct sbuf es, en;
-    sbuf_init(&es);
-    sbuf_init(&en);
-    sbuf_fmt(&es, "La cita está en el estado %s", state);
-    sbuf_fmt(&en, "The appointment is in state %s", state);
-    enum err e = call_refuse(c, E_STATE_CONFLICT, arena_text(c->arena, sbuf_slice(&es)),
-                             arena_text(c->arena, sbuf_slice(&en)));
-    sbuf_fini(&es);
-    sbuf_fini(&en);
-    return e;
-}
 
 static void set_or_keep(struct call *c, const char *var, const char *param, const PGresult *found,
                         const char *column)
@@ -269,18 +171,21 @@ static void set_or_keep(struct call *c, const char *var, const char *param, cons
 static enum err place_again(struct call *c, const PGresult *found)
 {
     if (!is_true(found, "movable")) {
-        return refuse_state(c, found);
+        return appointment_refuse_state(c, found);
     }
     call_set(c, "to_client", call_cell(found, 0, "client_id"));
     set_or_keep(c, "to_service", "service_id", found, "service_id");
     set_or_keep(c, "to_staff", "staff_id", found, "staff_id");
     if (call_get(c, "starts_at")->present) {
-        TRY(ask_time(c));
+        TRY(appointment_ask_time(c, call_get(c, "starts_at")->text));
     } else {
         call_set(c, "to_time", call_cell(found, 0, "starts_at"));
         call_set(c, "has_offset", "t");
     }
-    TRY(check_place(c, false, call_get(c, "service_id")->present));
+    call_set(c, "to_minutes", call_get(c, "duration_min")->text);
+    call_set(c, "note_given", call_get(c, "notes")->present ? "t" : "f");
+    call_set(c, "to_notes", call_get(c, "notes")->text);
+    TRY(appointment_check_place(c, false, call_get(c, "service_id")->present));
     PGresult *rows;
     TRY(call_query(c, &appointment_place, &rows));
     return call_answer(c, rows);
@@ -307,7 +212,7 @@ static const struct step {
     const char *to;
     bool frees;
 } steps[] = {
-    { "cancel", "{requested,awaiting_client,awaiting_payment,confirmed}", "cancelled", true },
+    { "cancel", APPOINTMENT_CANCELLABLE, "cancelled", true },
     { "check-in", "{confirmed}", "checked_in", false },
     { "start", "{checked_in}", "in_progress", false },
     { "complete", "{in_progress}", "completed", false },
@@ -341,7 +246,7 @@ static enum err take_step(struct call *c, const char *why)
         return call_answer(c, rows);
     }
     TRY(current_row(c, &appointment_find, &found));
-    return refuse_state(c, found);
+    return appointment_refuse_state(c, found);
 }
 
 static enum err appointment_cancel(struct call *c)
@@ -392,7 +297,7 @@ const struct route appointment_routes[] = {
         .need = PERM_APPOINTMENT_WRITE,
         .cost = COST_FAST,
         .params = appointment_create_params,
-        .vars = appointment_place_vars,
+        .vars = appointment_book_vars,
         .columns = appointment_columns,
         .stmts = appointment_create_stmts,
         .handler = appointment_create,

@@ -77,8 +77,7 @@ static enum err get_signer(struct call *c, const char *kid, const struct token_s
     return auth_keys_load(c->env, kid, (struct slice){ (const char *)sealed, n }, out);
 }
 
-/* Appends the access token. */
-static enum err write_access(struct call *c, const struct grant *g, struct sbuf *out)
+enum err auth_grant_access(struct call *c, const struct grant *g, int64_t ttl_s, struct sbuf *out)
 {
     const struct worker_settings *s = c->env->settings;
     const struct token_signer *signer;
@@ -93,7 +92,7 @@ static enum err write_access(struct call *c, const struct grant *g, struct sbuf 
         .role = g->role,
         .epoch = strtoll(g->epoch, NULL, 10),
         .issued_s = clock_wall_s(),
-        .ttl_s = s->access_ttl / MS,
+        .ttl_s = ttl_s,
         .proved_s = g->proved_s,
         .enrol = g->enrol,
     };
@@ -104,12 +103,13 @@ static enum err write_access(struct call *c, const struct grant *g, struct sbuf 
 static enum err answer_tokens(struct call *c, const struct grant *g, const char *rest)
 {
     struct sbuf body;
+    int64_t ttl_s = c->env->settings->access_ttl / MS;
     sbuf_init(&body);
     sbuf_text(&body, "{\"access_token\":\"");
-    enum err e = write_access(c, g, &body);
+    enum err e = auth_grant_access(c, g, ttl_s, &body);
     if (e == OK) {
         sbuf_fmt(&body, "\",%s\"token_type\":\"Bearer\",\"expires_in\":%lld}", rest,
-                 (long long)(c->env->settings->access_ttl / MS));
+                 (long long)ttl_s);
         c->reply.no_store = true;
         e = sbuf_failed(&body) ? E_NOMEM : call_answer_raw(c, CONTENT_JSON, sbuf_slice(&body));
     }

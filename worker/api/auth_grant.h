@@ -54,6 +54,10 @@ MUST_USE enum err auth_grant_practice(struct call *c, const char *state_name);
  * session is there: E_FORBIDDEN when the member left meanwhile, E_AGAIN (call_retry) when the password changed, E_SECOND_FACTOR
  * when the account has a second factor and neither g->factor nor the session that asks has proved it. */
 MUST_USE enum err auth_grant_open(struct call *c, struct grant *g);
+/* Appends an access token of g's session that lives so many seconds: at most the router's hour. Needs auth_grant_secret_stmt and its
+ * var "kid". */
+MUST_USE enum err auth_grant_access(struct call *c, const struct grant *g, int64_t ttl_s,
+                                    struct sbuf *out);
 /* Answers with an access token alone. */
 MUST_USE enum err auth_grant_answer_access(struct call *c, const struct grant *g);
 /* Answers with the pair of tokens. */

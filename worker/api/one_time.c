@@ -119,9 +119,8 @@ static void set_hash(struct call *c, const uint8_t secret[SECRET_BYTES])
     call_set(c, "secret_hash", text);
 }
 
-/* Sets what one_time_mail needs. */
-static enum err compose(struct call *c, enum mail_topic topic, enum lang lang,
-                        const struct mail_values *v)
+enum err one_time_compose(struct call *c, enum mail_topic topic, enum lang lang,
+                          const struct mail_values *v)
 {
     char id[UUID_TEXT];
     struct uuid message = uuid_v7();
@@ -156,7 +155,7 @@ enum err one_time_link(struct call *c, enum mail_topic topic, const char *locale
     const struct mail_values values = { .public_url = c->env->settings->public_url,
                                         .code = code,
                                         .practice = practice };
-    enum err e = compose(c, topic, choose_lang(c, locale), &values);
+    enum err e = one_time_compose(c, topic, choose_lang(c, locale), &values);
     sodium_memzero(secret, sizeof(secret));
     sodium_memzero(code, sizeof(code));
     return e;
@@ -180,7 +179,7 @@ enum err one_time_tell(struct call *c, enum mail_topic topic, const char *recipi
                        const char *locale, const char *value)
 {
     const struct mail_values values = { .value = value };
-    TRY(compose(c, topic, choose_lang(c, locale), &values));
+    TRY(one_time_compose(c, topic, choose_lang(c, locale), &values));
     call_set(c, "recipient", recipient);
     call_set(c, "wanted", "t");
     return call_post(c, &one_time_mail);

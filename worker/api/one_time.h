@@ -43,6 +43,9 @@ struct one_time {
 /* Counts the request by recipient and address. E_TOO_MANY_ATTEMPTS: the address asks too often. *enough: the recipient has had enough mail,
  * nothing is to be sent and nothing is to be said of it. */
 MUST_USE enum err one_time_limit(struct call *c, const char *recipient, bool *enough);
+/* The message alone, in :message, :topic, :language and :sealed. */
+MUST_USE enum err one_time_compose(struct call *c, enum mail_topic topic, enum lang lang,
+                                   const struct mail_values *v);
 /* A new token's :secret_hash, and the message that carries it in :message, :topic, :language and :sealed. practice: as the topic's text
  * names it, or NULL. */
 MUST_USE enum err one_time_link(struct call *c, enum mail_topic topic, const char *locale,

@@ -140,25 +140,11 @@ static const struct stmt *const remove_stmts[] = {
 
 /* ---- set up ---- */
 
-/* RFC 3986: everything but unreserved characters as %XX. */
-static void add_percent(struct sbuf *out, const char *text)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    for (; *text; text++) {
-        if (strchr(plain, *text)) {
-            sbuf_char(out, *text);
-        } else {
-            sbuf_fmt(out, "%%%02X", (unsigned)(unsigned char)*text);
-        }
-    }
-}
-
 /* The key URI format that authenticator apps read. */
 static void write_uri(struct sbuf *out, const char *email, const char *secret)
 {
     sbuf_text(out, "otpauth://totp/" ISSUER ":");
-    add_percent(out, email);
+    sbuf_percent(out, slice_of(email));
     sbuf_fmt(out, "?secret=%s&issuer=" ISSUER "&algorithm=SHA1&digits=%d&period=%d", secret,
              TOTP_DIGITS, TOTP_PERIOD_S);
     sbuf_char(out, '\0');

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* What a guest may see, may do and may choose from is said here once each: COVERED, CAN and STARTS. Whether an action goes through is decided by the
+ * same words that its button is shown by. */
+#include "worker/api/guest.h"
+
+/* Of appointment a: the link covers it. */
+#define COVERED                                                               \
+    " JOIN access_link l ON l.id = :me_session AND l.client_id = a.client_id" \
+    " AND (l.appointment_id IS NULL OR l.appointment_id = a.id) AND " LINK_ALIVE
+
+/* Why a guest may not confirm, cancel, move a: a problem's code, or null. By the rules that were agreed when it was booked. */
+#define CAN                                                                                        \
+    " CROSS JOIN LATERAL (SELECT"                                                                  \
+    " a.starts_at - make_interval(mins => (a.policy->>'cancel_cutoff_min')::int) AS cancel_until," \
+    " a.starts_at - make_interval(mins => (a.policy->>'reschedule_cutoff_min')::int) AS"           \
+    " move_until, greatest(0, (a.policy->>'max_reschedules')::int - a.client_moves) AS moves_left" \
+    ") u CROSS JOIN LATERAL (SELECT"                                                               \
+    " CASE WHEN NOT 'confirm' = ANY (l.scopes) THEN 'scope_missing'"                               \
+    " WHEN NOT (a.policy->'guest_confirm')::boolean THEN 'policy_forbids'"                         \
+    " WHEN a.state NOT IN ('awaiting_client','confirmed') THEN 'state_conflict'"                   \
+    " WHEN now() >= a.starts_at THEN 'cutoff_passed' END AS confirm_why,"                          \
+    " CASE WHEN NOT 'cancel' = ANY (l.scopes) THEN 'scope_missing'"                                \
+    " WHEN NOT (a.policy->'guest_cancel')::boolean THEN 'policy_forbids'"                          \
+    " WHEN a.state NOT IN (" APPOINTMENT_MOVABLE ") THEN 'state_conflict'"                         \
+    " WHEN now() >= u.cancel_until THEN 'cutoff_passed' END AS cancel_why,"                        \
+    " CASE WHEN NOT 'reschedule' = ANY (l.scopes) THEN 'scope_missing'"                            \
+    " WHEN NOT (a.policy->'guest_reschedule')::boolean THEN 'policy_forbids'"                      \
+    " WHEN a.state NOT IN (" APPOINTMENT_MOVABLE ") THEN 'state_conflict'"                         \
+    " WHEN now() >= u.move_until THEN 'cutoff_passed'"                                             \
+    " WHEN u.moves_left = 0 THEN 'moves_exhausted' END AS move_why) w"
+
+/* Nothing that is the practice's own business: no notes, no price, no reasons. */
+#define OUT                                                                                       \
+    "a.id, a.starts_at, a.local_start, a.ends_at, a.local_end, a.time_zone, a.state, a.version,"  \
+    " a.client_confirmed_at, a.service_name, a.staff_name, w.confirm_why IS NULL AS can_confirm," \
+    " w.cancel_why IS NULL AS can_cancel, u.cancel_until, w.cancel_why,"                          \
+    " w.move_why IS NULL AS can_move, u.move_until, u.moves_left, w.move_why, w.confirm_why"
+
+#define ZONE " CROSS JOIN (SELECT (SELECT time_zone FROM business) AS time_zone) b"
+
+/* The half hours of the practice's clocks in its hours that begin on the days from .. to, as instants i.starts_at: none where clocks leave one out, two
+ * where it comes twice. */
+#define STARTS(from, to)                                                                  \
+    " generate_series(" from ", " to ", interval '1 day') o(day)"                         \
+    " JOIN opening_hours h ON h.weekday = extract(isodow FROM o.day)"                     \
+    " CROSS JOIN LATERAL (SELECT o.day + h.starts AS opens,"                              \
+    " o.day + h.starts + make_interval(mins => h.minutes) AS closes) r"                   \
+    " CROSS JOIN LATERAL generate_series(date_bin('30 minutes',"                          \
+    " r.opens + interval '29 minutes', o.day), r.closes, interval '30 minutes') g(local)" \
+    " CROSS JOIN LATERAL unnest(ext.local_instants(g.local, b.time_zone)) i(starts_at)"
+
+#define VISIT_END "i.starts_at + (a.ends_at - a.starts_at)"
+
+/* a may begin then: it ends within the hours, not too soon, not too far ahead, and is another time; who gives it still takes appointments. */
+#define FITS                                                                               \
+    " (" VISIT_END ") AT TIME ZONE b.time_zone <= r.closes AND i.starts_at <> a.starts_at" \
+    " AND i.starts_at >= now() + make_interval(mins => (a.policy->>'notice_min')::int)"    \
+    " AND i.starts_at <= now() + make_interval(days => (a.policy->>'horizon_days')::int)"  \
+    " AND EXISTS (SELECT FROM staff t WHERE t.id = a.staff_id AND t.archived_at IS NULL"   \
+    " AND t.bookable)"
+
+/* Nobody else has that time of the staff's, buffers included, nor of the client's. */
+#define FREE                                                                             \
+    " NOT EXISTS (SELECT FROM allocation x WHERE x.resource_id = a.staff_id"             \
+    " AND x.busy && tstzrange(i.starts_at - make_interval(mins => a.buffer_before_min)," \
+    " " VISIT_END " + make_interval(mins => a.buffer_after_min))"                        \
+    " AND x.appointment_id IS DISTINCT FROM a.id)"                                       \
+    " AND NOT EXISTS (SELECT FROM client_busy y WHERE y.client_id = a.client_id"         \
+    " AND y.busy && tstzrange(i.starts_at, " VISIT_END ") AND y.appointment_id <> a.id)"
+
+const struct stmt guest_link = {
+    "link",
+    "SELECT :wanted = ANY (l.scopes) AS allowed FROM access_link l WHERE l.id = :me_session"
+    " AND " LINK_ALIVE,
+};
+
+const struct stmt guest_me = {
+    "me",
+    "SELECT c.name, c.given_name, b.name AS practice, b.phone, b.time_zone, b.locale, g.color,"
+    " g.logo_type, to_jsonb(l.scopes) AS scopes, 'see' = ANY (l.scopes) AS see,"
+    " 'confirm' = ANY (l.scopes) AS confirm, 'cancel' = ANY (l.scopes) AS cancel,"
+    " 'reschedule' = ANY (l.scopes) AS reschedule, 'profile' = ANY (l.scopes) AS profile,"
+    " l.appointment_id, l.expires_at FROM access_link l JOIN client c ON c.id = l.client_id"
+    " CROSS JOIN business b CROSS JOIN branding g WHERE l.id = :me_session AND " LINK_ALIVE,
+};
+
+const struct stmt guest_list = {
+    "list",
+    "SELECT " OUT " FROM appointment a" COVERED CAN " WHERE (a.ends_at <= now()) = :past"
+    " ORDER BY CASE WHEN :past THEN now() - a.starts_at ELSE a.starts_at - now() END, a.id"
+    " LIMIT 200",
+};
+
+const struct stmt guest_one = {
+    "one",
+    "SELECT " OUT " FROM appointment a" COVERED CAN " WHERE a.id = :id",
+};
+
+const struct stmt guest_find = {
+    "find",
+    "SELECT a.state, a.client_id, a.service_id, a.staff_id, a.client_confirmed_at,"
+    " w.confirm_why, w.cancel_why, w.move_why, a.version = :version OR :version IS NULL AS fresh"
+    " FROM appointment a" COVERED CAN " WHERE a.id = :id FOR UPDATE OF a FOR SHARE OF l",
+};
+
+const struct stmt guest_slots = {
+    "slots",
+    "SELECT to_char(d.day, 'YYYY-MM-DD') AS day, s.starts_at,"
+    " s.starts_at AT TIME ZONE b.time_zone AS local, b.time_zone FROM appointment a" COVERED ZONE
+    " CROSS JOIN LATERAL (SELECT coalesce(:first, (now() AT TIME ZONE b.time_zone)::date)"
+    " AS day) f CROSS JOIN LATERAL generate_series(f.day::timestamp,"
+    " coalesce(:last, f.day + 6)::timestamp, interval '1 day') d(day)"
+    " LEFT JOIN LATERAL (SELECT DISTINCT i.starts_at FROM" STARTS(
+        "d.day - interval '1 day'",
+        "d.day") " WHERE"
+                 " (i.starts_at AT TIME ZONE b.time_zone)::date = d.day::date AND" FITS " AND" FREE
+                 ") s ON true WHERE a.id = :id ORDER BY d.day, s.starts_at",
+};
+
+const struct stmt guest_fits = {
+    "fits",
+    "SELECT 1 FROM appointment a" COVERED ZONE " CROSS JOIN LATERAL (SELECT"
+    " (:instant::timestamptz AT TIME ZONE b.time_zone)::date::timestamp AS day) d"
+    " CROSS JOIN LATERAL (SELECT i.starts_at FROM" STARTS(
+        "d.day - interval '1 day'", "d.day") " WHERE i.starts_at = :instant::timestamptz"
+                                             " AND" FITS ") s WHERE a.id = :id LIMIT 1",
+};
+
+const struct stmt guest_profile = {
+    "profile",
+    "SELECT c.given_name, c.family_name, c.email, c.phone, p.given_name AS new_given_name,"
+    " p.family_name AS new_family_name, p.email AS new_email, p.phone AS new_phone, p.updated_at"
+    " FROM access_link l JOIN client c ON c.id = l.client_id LEFT JOIN client_proposal p"
+    " ON p.client_id = c.id AND p.state = 'pending' WHERE l.id = :me_session AND " LINK_ALIVE,
+};
+
+const struct stmt guest_propose = {
+    "propose",
+    "INSERT INTO client_proposal AS p(id, client_id, link_id, given_name, family_name, email,"
+    " phone) SELECT :new_id, l.client_id, l.id, :given_name, :family_name, :email, :phone"
+    " FROM access_link l WHERE l.id = :me_session AND " LINK_ALIVE
+    " ON CONFLICT (client_id) WHERE state = 'pending' DO UPDATE SET"
+    " given_name = coalesce(excluded.given_name, p.given_name),"
+    " family_name = coalesce(excluded.family_name, p.family_name),"
+    " email = coalesce(excluded.email, p.email), phone = coalesce(excluded.phone, p.phone),"
+    " link_id = excluded.link_id, version = p.version + 1, updated_at = now()"
+    " RETURNING p.state, p.given_name, p.family_name, p.email, p.phone, p.updated_at",
+};
+
+const struct stmt guest_logo = {
+    "logo",
+    "SELECT g.logo_type, translate(encode(g.logo, 'base64'), E'\\n', '') AS logo"
+    " FROM access_link l CROSS JOIN branding g WHERE l.id = :me_session AND " LINK_ALIVE,
+};
