@@ -11,8 +11,6 @@
 #include "tests/support/forge.h"
 #include "tests/support/guest.h"
 
-#define ALL_SCOPES "\"scopes\":[\"see\",\"confirm\",\"cancel\",\"reschedule\",\"profile\"]"
-
 TestSuite(roles, .timeout = 120);
 
 enum caller { OWNER, STAFF, GUEST, STRANGER, NOBODY, CALLERS };
@@ -38,7 +36,11 @@ static struct ids make_things(struct api *who)
     cr_assert_eq(r->status, 201, "%s", r->http.body);
     i.appointment = answer_text(r, "id");
     i.invitation = api_new_invitation(who, api_unique("Role"));
-    i.link = guest_link_to(who, api_text("clients/%s", i.client), ALL_SCOPES).id;
+    struct guest_link l = guest_link_to(who, api_text("clients/%s", i.client), GUEST_ALL_SCOPES);
+    struct api guest = guest_enter(l.token);
+    i.link = l.id;
+    i.proposal = guest_proposal(who, &guest, i.client, "Otra");
+    api_close(&guest);
     return i;
 }
 
@@ -71,7 +73,7 @@ static struct stage *stage_open(void)
     s->other = api_login(OWNER_B);
     s->own = make_things(&s->callers[OWNER]);
     s->callers[GUEST] = guest_of(&s->callers[OWNER], api_text("clients/%s", s->own.client),
-                                 ALL_SCOPES);
+                                 GUEST_ALL_SCOPES);
     s->foreign = make_things(&s->other);
     s->count = catalog_read(&s->callers[OWNER], s->ops);
     return s;

@@ -32,7 +32,11 @@ static struct ids make_things(struct api *who, const char *name, const char *whe
     cr_assert_eq(r->status, 201, "%s", r->http.body);
     i.appointment = answer_text(r, "id");
     i.invitation = api_new_invitation(who, name);
-    i.link = guest_link_to(who, api_text("clients/%s", i.client), "").id;
+    struct guest_link l = guest_link_to(who, api_text("clients/%s", i.client), GUEST_ALL_SCOPES);
+    struct api guest = guest_enter(l.token);
+    i.link = l.id;
+    i.proposal = guest_proposal(who, &guest, i.client, name);
+    api_close(&guest);
     return i;
 }
 
@@ -44,6 +48,7 @@ static void plant(void)
         "UPDATE staff SET name = $, title = $, license_no = $",
         "UPDATE service SET name = $, description = $, category = $",
         "UPDATE invitation SET name = $",
+        "UPDATE client_proposal SET given_name = $, family_name = $",
         "UPDATE client SET given_name = $, family_name = $, notes = $",
         "UPDATE appointment SET notes = $, cancel_reason = $",
         "UPDATE appointment_event SET change = jsonb_build_object('reason', $)",

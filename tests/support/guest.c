@@ -46,6 +46,18 @@ struct api guest_of(struct api *who, const char *what, const char *members)
     return guest_enter(guest_link_to(who, what, members).token);
 }
 
+const char *guest_proposal(struct api *who, struct api *guest, const char *client,
+                           const char *given_name)
+{
+    struct answer *r = api_send(guest, "PATCH", "/api/v1/guest/profile",
+                                api_text("{\"given_name\":\"%s\"}", given_name), NULL);
+    cr_assert_eq(r->status, 202, "proposing: %d %s", r->status, r->http.body);
+    r = api_get(who, "/api/v1/clients/%s/proposals", client);
+    const char *id = answer_text(r, "data.0.id");
+    cr_assert(id != NULL, "%s", r->http.body);
+    return id;
+}
+
 const char *guest_day(int ahead, int after)
 {
     time_t at = time(NULL) + (time_t)ahead * 86400;

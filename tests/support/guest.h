@@ -22,6 +22,12 @@ struct api guest_enter(const char *token);
 /* A link and its guest at once. */
 struct api guest_of(struct api *who, const char *what, const char *members);
 
+#define GUEST_ALL_SCOPES "\"scopes\":[\"see\",\"confirm\",\"cancel\",\"reschedule\",\"profile\"]"
+
+/* What the guest of a client proposes; its id, as the practice sees it. */
+const char *guest_proposal(struct api *who, struct api *guest, const char *client,
+                           const char *given_name);
+
 /* The first Monday that is at least so many days ahead, "2026-03-02"; guest_day: so many days after it. */
 const char *guest_monday(int ahead);
 const char *guest_day(int ahead, int after);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* What clients may do by themselves: the rules that the next bookings carry along. Those that are agreed keep theirs. Rows alone. */
+#include "worker/route.h"
+
+#define NUMBER(name) "(rules->>'" name "')::int AS " name
+#define SWITCH(name) "(rules->'" name "')::boolean AS " name
+#define GIVEN(name)  "'" name "', :" name
+
+/* clang-format off */
+#define POLICY_OUT                                                                     \
+    SWITCH("guest_confirm") ", "                                                       \
+    SWITCH("guest_cancel") ", "                                                        \
+    SWITCH("guest_reschedule") ", "                                                    \
+    NUMBER("cancel_cutoff_min") ", "                                                   \
+    NUMBER("reschedule_cutoff_min") ", "                                               \
+    NUMBER("max_reschedules") ", "                                                     \
+    NUMBER("notice_min") ", "                                                          \
+    NUMBER("horizon_days") ", version, updated_at"
+/* clang-format on */
+
+static const struct column policy_columns[] = {
+    { "guest_confirm", T_BOOL, NULL },
+    { "guest_cancel", T_BOOL, NULL },
+    { "guest_reschedule", T_BOOL, NULL },
+    { "cancel_cutoff_min", T_INT, "So long before the visit cancelling ends" },
+    { "reschedule_cutoff_min", T_INT, "So long before the visit moving ends" },
+    { "max_reschedules", T_INT, "How often a client may move a visit" },
+    { "notice_min", T_INT, "A visit is moved to no time sooner than this from now" },
+    { "horizon_days", T_INT, "and to none later than this" },
+    { "version", T_INT, NULL },
+    { "updated_at", T_INSTANT, NULL },
+    { 0 },
+};
+
+static const struct param policy_params[] = {
+    { .name = "guest_confirm", .in = IN_BODY, .type = T_BOOL },
+    { .name = "guest_cancel", .in = IN_BODY, .type = T_BOOL },
+    { .name = "guest_reschedule", .in = IN_BODY, .type = T_BOOL },
+    { .name = "cancel_cutoff_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 43200 },
+    { .name = "reschedule_cutoff_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 43200 },
+    { .name = "max_reschedules", .in = IN_BODY, .type = T_INT, .min = 0, .max = 100 },
+    { .name = "notice_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 43200 },
+    { .name = "horizon_days", .in = IN_BODY, .type = T_INT, .min = 1, .max = 730 },
+    { 0 },
+};
+
+/* What is not given is null and is left out, so that it stays. */
+/* clang-format off */
+static const char policy_change_sql[] =
+    "UPDATE booking_policy SET rules = rules || jsonb_strip_nulls(jsonb_build_object("
+    GIVEN("guest_confirm") ", "
+    GIVEN("guest_cancel") ", "
+    GIVEN("guest_reschedule") ", "
+    GIVEN("cancel_cutoff_min") ", "
+    GIVEN("reschedule_cutoff_min") ", "
+    GIVEN("max_reschedules") ", "
+    GIVEN("notice_min") ", "
+    GIVEN("horizon_days") ")), version = version + 1, updated_at = now()"
+    " WHERE version = :if_version RETURNING " POLICY_OUT;
+/* clang-format on */
+
+const struct route booking_policy_routes[] = {
+    {
+        .method = M_GET,
+        .path = "/api/v1/booking-policy",
+        .summary = "Read what clients may do by themselves",
+        .need = PERM_BUSINESS_READ,
+        .cost = COST_FAST,
+        .columns = policy_columns,
+        .sql = "SELECT " POLICY_OUT " FROM booking_policy",
+        .shape = SHAPE_ONE,
+        .success = 200,
+        .etag = true,
+    },
+    {
+        .method = M_PATCH,
+        .path = "/api/v1/booking-policy",
+        .summary = "Change what clients may do by themselves, for bookings from now on",
+        .need = PERM_BUSINESS_WRITE,
+        .cost = COST_FAST,
+        .params = policy_params,
+        .columns = policy_columns,
+        .sql = policy_change_sql,
+        .probe = "SELECT 1 FROM booking_policy",
+        .shape = SHAPE_ONE,
+        .success = 200,
+        .etag = true,
+        .if_match = true,
+    },
+    { 0 },
+};
