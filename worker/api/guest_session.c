@@ -78,11 +78,11 @@ static void write_ways(struct guest_page *p, const PGresult *rows, int row)
     sbuf_text(p->out, "<p class=\"pair\">");
     if (move) {
         html_fmt(p->out, "<a class=\"button second\" href=\"/i/reschedule?appointment=%s\">%s</a>",
-                 id, guest_page_say(p->call, "Cambiar el horario", "Change the time"));
+                 id, guest_page_say(p->call, "Cambiar horario", "Change time"));
     }
     if (cancel) {
         html_fmt(p->out, "<a class=\"button second\" href=\"/i/cancel?appointment=%s\">%s</a>", id,
-                 guest_page_say(p->call, "Cancelar la cita", "Cancel it"));
+                 guest_page_say(p->call, "Cancelar cita", "Cancel it"));
     }
     sbuf_text(p->out, "</p>");
 }
@@ -183,11 +183,24 @@ static void write_past(struct guest_page *p, const PGresult *rows)
     sbuf_text(p->out, "</ul></section>\n");
 }
 
+/* "America/Mexico_City" as "Mexico City". */
+static void write_city(struct guest_page *p)
+{
+    const char *slash = strrchr(p->time_zone, '/');
+    char *city = arena_text(p->call->arena, slice_of(slash ? slash + 1 : p->time_zone));
+    for (char *at = city; at && (at = strchr(at, '_'));) {
+        *at = ' ';
+    }
+    html_fmt(p->out, "%s", city);
+}
+
 static void write_ends(struct guest_page *p, const PGresult *look)
 {
     struct call *c = p->call;
-    html_fmt(p->out, "<p class=\"soft\">%s %s.</p>\n",
-             guest_page_say(c, "Las horas son las de", "Times are those of"), p->time_zone);
+    html_fmt(p->out, "<p class=\"soft\">%s ",
+             guest_page_say(c, "Las horas son las de", "Times are those of"));
+    write_city(p);
+    sbuf_text(p->out, ".</p>\n");
     if (is_true(look, 0, "profile")) {
         html_fmt(p->out, "<p><a href=\"/i/profile\">%s</a></p>\n",
                  guest_page_say(c, "Mis datos de contacto", "My contact details"));
