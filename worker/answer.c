@@ -6,9 +6,54 @@
 #include "common/str.h"
 
 #define RETRY_AFTER_SECONDS 1
+#define SEE_OTHER           303
+#define URL_PLAIN           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
+/* Appends a parameter of the request: nothing that is no id or token, so that nothing is added to an address. */
+static void add_param(struct call *c, struct sbuf *out, struct slice name)
+{
+    for (size_t i = 0; i < c->plan->params.count; i++) {
+        const char *text = c->params ? c->params[i].text : NULL;
+        bool named = slice_eq(slice_of(c->plan->params.rows[i].name), name);
+        if (named && text && text[strspn(text, URL_PLAIN)] == '\0') {
+            sbuf_text(out, text);
+        }
+    }
+}
+
+/* Sends a browser to pattern, its {names} filled from the request, with rest behind it. */
+static enum err answer_elsewhere(struct call *c, const char *pattern, const char *rest)
+{
+    struct sbuf to;
+    sbuf_init(&to);
+    for (const char *p = pattern; *p; p++) {
+        const char *end = *p == '{' ? strchr(p, '}') : NULL;
+        if (end) {
+            add_param(c, &to, (struct slice){ p + 1, (size_t)(end - p) - 1 });
+            p = end;
+        } else {
+            sbuf_char(&to, *p);
+        }
+    }
+    if (rest) {
+        sbuf_text(&to, strchr(pattern, '?') ? "&problem=" : "?problem=");
+        sbuf_text(&to, rest);
+    }
+    const char *text = sbuf_failed(&to) ? NULL : arena_text(c->arena, sbuf_slice(&to));
+    sbuf_fini(&to);
+    c->reply.status = SEE_OTHER;
+    c->reply.content = CONTENT_NONE;
+    c->reply.no_store = true;
+    c->reply.location = slice_of(text);
+    return text ? OK : E_NOMEM;
+}
 
 void answer_body(struct call *c, enum frame_content content, struct slice body)
 {
+    if (c->route->success == SEE_OTHER) {
+        (void)answer_elsewhere(c, c->route->location, NULL);
+        return;
+    }
     c->reply.status = (uint16_t)c->route->success;
     c->reply.content = content;
     c->reply.body = body;
@@ -149,6 +194,9 @@ static enum err answer_none(struct call *c)
 enum err answer_rows(struct call *c, const PGresult *rows)
 {
     sbuf_reset(c->body, SIZE_MAX);
+    if (c->route->success == SEE_OTHER) {
+        return answer_elsewhere(c, c->route->location, NULL);
+    }
     if (c->route->shape == SHAPE_NONE || !rows) {
         return answer_none(c);
     }
@@ -180,10 +228,23 @@ static uint16_t retry_after(const struct problem *p, const struct err_info *info
                                        : RETRY_AFTER_SECONDS);
 }
 
+/* What is said on the page that the form is on, since whoever sent it can go on there. A link that is over, a session that ended
+ * and a practice that is closed have no such page; what passes by itself is not worth leaving this one. */
+static bool leads_back(const struct call *c, const struct err_info *info)
+{
+    enum err e = c->problem.err;
+    return c->route && c->route->back && info->status < 500 && info->status != 410 &&
+           e != E_UNAUTHENTICATED && e != E_TOKEN_EXPIRED && e != E_TENANT_SUSPENDED;
+}
+
 void answer_problem(struct call *c)
 {
     c->problem.err = public_err(c->problem.err);
     const struct err_info *info = err_info(c->problem.err);
+    if (leads_back(c, info) && answer_elsewhere(c, c->route->back, info->code) == OK) {
+        c->reply.code = slice_of(info->code);
+        return;
+    }
     struct slice allow = c->reply.allow;
     bool no_store = c->reply.no_store;
     sbuf_reset(c->body, SIZE_MAX);

@@ -12,7 +12,7 @@ MUST_USE enum err answer_rows(struct call *c, const PGresult *rows);
 void answer_problem(struct call *c);
 /* Answers 304 and is true when the client has what c->reply.etag names (RFC 9110 13.1.2). */
 MUST_USE bool answer_unchanged(struct call *c);
-/* c->reply gets the body and its type, and the route's success status. */
+/* c->reply gets the body and its type, and the route's success status; where that is 303, the way on and no body. */
 void answer_body(struct call *c, enum frame_content content, struct slice body);
 
 #endif

@@ -29,6 +29,12 @@ const struct route *const route_tables[] = {
     link_open_routes,
     proposal_routes,
     guest_routes,
+    guest_landing_routes,
+    guest_session_routes,
+    guest_move_routes,
+    guest_cancel_routes,
+    guest_profile_routes,
+    guest_leave_routes,
     openapi_routes,
     NULL,
 };

@@ -3,6 +3,7 @@
  * test: it ends the process rather than run a statement with the wrong value. */
 #include "worker/call.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -157,6 +158,32 @@ enum err call_answer_lasting(struct call *c, enum frame_content content, struct 
         answer_body(c, content, body);
     }
     return OK;
+}
+
+enum err call_answer_page(struct call *c, int status, struct slice style)
+{
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    size_t size = sodium_base64_ENCODED_LEN(sizeof(hash), sodium_base64_VARIANT_ORIGINAL);
+    char *text = arena_take(c->arena, size);
+    if (!text || sbuf_failed(c->body)) {
+        return note(c, E_NOMEM);
+    }
+    crypto_hash_sha256(hash, (const unsigned char *)style.p, style.n);
+    sodium_bin2base64(text, size, hash, sizeof(hash), sodium_base64_VARIANT_ORIGINAL);
+    answer_body(c, CONTENT_HTML, sbuf_slice(c->body));
+    c->reply.status = (uint16_t)status;
+    c->reply.style = slice_of(text);
+    c->reply.lang = c->req->lang;
+    return OK;
+}
+
+enum err call_set_cookie(struct call *c, struct slice token, int64_t age_s)
+{
+    const char *text = arena_text(c->arena, token);
+    c->reply.sets_cookie = text != NULL;
+    c->reply.cookie = slice_of(text);
+    c->reply.cookie_age_s = (uint32_t)age_s;
+    return text ? OK : note(c, E_NOMEM);
 }
 
 const char *call_cell(const PGresult *rows, int row, const char *column)

@@ -43,6 +43,11 @@ MUST_USE enum err call_answer_raw(struct call *c, enum frame_content content, st
 MUST_USE enum err call_answer_lasting(struct call *c, enum frame_content content, struct slice body,
                                       struct slice etag);
 
+/* Answers with the page in c->body, in the request's language; style is its one style element's text. */
+MUST_USE enum err call_answer_page(struct call *c, int status, struct slice style);
+/* The answer gives the browser a guest's session for so long, or takes it away (an empty token). */
+MUST_USE enum err call_set_cookie(struct call *c, struct slice token, int64_t age_s);
+
 /* Text of one cell of the first row, NULL when SQL null. */
 const char *call_cell(const PGresult *rows, int row, const char *column);
 

@@ -108,6 +108,7 @@ enum err params_compile(const struct route *r, const struct param *builtin, stru
         TRY(compile_row(r, out, p, why));
     }
     out->form = r->form;
+    out->page = r->page;
     if (r->form && !out->has_body) {
         sbuf_text(why, "takes a form and has no IN_BODY parameter");
         return E_CONFIG;
@@ -273,8 +274,10 @@ static void take_pair(struct reader *r, enum where in, struct slice raw_name,
         return;
     }
     int i = find_param(r->plan, in, name);
-    if (i < 0) {
+    if (i < 0 && (body || !r->plan->page)) {
         refuse_unknown(r, name, body);
+    } else if (i < 0) {
+        return;
     } else if (r->seen >> i & 1) {
         refuse(r, pointer_to(r, name, body), body ? "duplicate_field" : "duplicate_parameter",
                "Está repetido", "It is there twice");

@@ -15,6 +15,7 @@ struct params_plan {
     uint8_t path_index[ROUTE_PARAMS_LIMIT];    /* IN_PATH: which {name} of the pattern */
     bool has_query, has_body;
     bool form; /* the body may be a form */
+    bool page; /* what mailers and messengers add to a link's query is passed over */
 };
 
 /* E_CONFIG with a sentence on rows that cannot work: two of one name, a {name} without a row, a fallback that its own

@@ -135,9 +135,10 @@ struct route {
     bool open;           /* no token: need must be PERM_NONE */
     bool
         by_link; /* open, and runs as the practice of the link whose token is the path's first {token} */
-    bool form;        /* takes an HTML form (application/x-www-form-urlencoded) besides JSON */
-    bool page;        /* for people: HTML, not in OpenAPI; a browser gets refusals as pages too */
-    const char *back; /* page: what a person can mend is said there: 303 to BACK?problem=CODE */
+    bool form; /* takes an HTML form (application/x-www-form-urlencoded) besides JSON */
+    bool page; /* for people: HTML, not in OpenAPI; a browser gets refusals as pages too */
+    const char *
+        back; /* a page: what a person can mend is said there, 303 to BACK?problem=CODE; {names} as in location */
     enum perm need;
     bool step_up; /* dangerous: the session must have proved itself within step_up_within */
     bool
@@ -161,7 +162,8 @@ struct route {
     bool if_match; /* 428 without If-Match; :if_version is its number */
     bool
         any_version; /* a PATCH, PUT or DELETE that needs no If-Match; boot refuses one with neither */
-    const char *location; /* 201: "/api/v1/clients/{id}" filled from the answer's id column */
+    const char *
+        location; /* 201: "/api/v1/clients/{id}" filled from the answer's id column; 303: from the request's parameters */
 };
 
 #define ROUTE_PAGE_MAX      200 /* rows of one page */
@@ -190,6 +192,8 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     business_routes[], staff_routes[], role_routes[], api_key_routes[], service_routes[],
     client_routes[], appointment_routes[], link_routes[], link_open_routes[], guest_routes[],
     proposal_routes[], booking_policy_routes[], opening_hours_routes[], branding_routes[],
+    guest_landing_routes[], guest_session_routes[], guest_move_routes[], guest_cancel_routes[],
+    guest_profile_routes[], guest_leave_routes[],
     openapi_routes[];
 
 #endif

@@ -67,8 +67,12 @@ static const char *page_fault(const struct route *r)
     if (r->form && method_is_safe(r->method)) {
         return "takes a form and changes nothing";
     }
-    if (r->back && (!r->page || method_is_safe(r->method) || r->back[0] != '/')) {
-        return "leads back and is no page's form";
+    bool circle = r->back && method_is_safe(r->method) && strcmp(r->back, r->path) == 0;
+    if (r->back && (!r->page || r->back[0] != '/' || circle)) {
+        return "leads back and is no page, or to itself";
+    }
+    if (r->success == 303 && (!r->location || r->location[0] != '/')) {
+        return "leads elsewhere and does not say where (.location)";
     }
     return NULL;
 }
@@ -285,7 +289,7 @@ static enum err compile_columns(struct route_plan *p, struct sbuf *why)
         sbuf_text(why, "has an etag but no column \"version\"");
         return E_CONFIG;
     }
-    if (r->location && (p->render.id < 0 || !strstr(r->location, "{id}"))) {
+    if (r->location && r->success != 303 && (p->render.id < 0 || !strstr(r->location, "{id}"))) {
         sbuf_text(why, "has a location that needs {id} and a column \"id\"");
         return E_CONFIG;
     }

@@ -28,6 +28,8 @@ shellcheck cmd shellcheck
 binutils cmd nm
 librsvg2-bin cmd rsvg-convert
 zbar-tools cmd zbarimg
+chromium cmd chromium
+chromium-driver cmd chromedriver
 jq cmd jq'
 
 packages_there() {

@@ -4,8 +4,10 @@
 #include "tests/support/browser.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 
 #define ELEMENT    "element-6066-11e4-a52e-4f735466cecf" /* WebDriver's name for a web element's id */
 #define TIMEOUT_MS 120000
+#define WINDOW_MIN 500
 
 struct browser {
     pid_t driver;
@@ -135,6 +138,23 @@ static const char *session_request(const struct browser_options *o)
         o->language ? o->language : "en-US,en", script);
 }
 
+static void set_scheme(struct browser *b, bool dark)
+{
+    tell(b, "/goog/cdp/execute",
+         api_text("{\"cmd\":\"Emulation.setEmulatedMedia\",\"params\":{\"features\":[{\"name\":"
+                  "\"prefers-color-scheme\",\"value\":\"%s\"}]}}",
+                  dark ? "dark" : "light"));
+}
+
+/* A window cannot be so narrow: the screen of a phone is. */
+static void be_phone(struct browser *b, const struct browser_options *o)
+{
+    tell(b, "/goog/cdp/execute",
+         api_text("{\"cmd\":\"Emulation.setDeviceMetricsOverride\",\"params\":{\"width\":%d,"
+                  "\"height\":%d,\"deviceScaleFactor\":2,\"mobile\":true}}",
+                  o->width, o->height));
+}
+
 struct browser *browser_open(const struct browser_options *options)
 {
     struct browser *b = calloc(1, sizeof *b);
@@ -149,6 +169,10 @@ struct browser *browser_open(const struct browser_options *options)
     cr_assert(json_object_object_get_ex(value, "sessionId", &id));
     snprintf(b->session, sizeof b->session, "%s", json_object_get_string(id));
     json_object_put(value);
+    set_scheme(b, options->dark);
+    if (options->width && options->width < WINDOW_MIN) {
+        be_phone(b, options);
+    }
     return b;
 }
 
@@ -220,4 +244,49 @@ const char *browser_text(struct browser *b, const char *css)
 const char *browser_attribute(struct browser *b, const char *css, const char *name)
 {
     return text_of(command(b, "GET", api_text("%s/attribute/%s", element(b, css), name), NULL));
+}
+
+/* ---- looking at the whole page ---- */
+
+void browser_shot(struct browser *b, const char *file)
+{
+    const char *text = text_of(command(b, "GET", "/screenshot", NULL));
+    size_t n = strlen(text);
+    unsigned char *png = malloc(n + 1);
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    cr_assert(fd >= 0 && png);
+    cr_assert_eq(sodium_base642bin(png, n, text, n, NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL),
+                 0);
+    cr_assert_eq(write(fd, png, n), (ssize_t)n);
+    close(fd);
+    free(png);
+}
+
+static char *read_axe(void)
+{
+    FILE *f = fopen(AXE, "re");
+    size_t size = 4 << 20;
+    char *text = malloc(size);
+    cr_assert(f && text, "no " AXE ": run tests/browser/install");
+    text[fread(text, 1, size - 1, f)] = '\0';
+    fclose(f);
+    return text;
+}
+
+const char *browser_faults(struct browser *b)
+{
+    static const char run[] =
+        ";const done = arguments[arguments.length - 1];"
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
+        " 'best-practice']}).then(r => done(r.violations.map(v => v.id + ': ' + v.help + ' '"
+        " + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')).join('\\n')),"
+        " e => done(String(e)));";
+    char *axe = read_axe();
+    struct json_object *o = json_object_new_object();
+    json_object_object_add(o, "script", json_object_new_string(api_text("%s%s", axe, run)));
+    json_object_object_add(o, "args", json_object_new_array());
+    struct json_object *value = command(b, "POST", "/execute/async", json_object_to_json_string(o));
+    json_object_put(o);
+    free(axe);
+    return text_of(value);
 }

@@ -11,6 +11,7 @@ struct browser;
 struct browser_options {
     const char *language; /* "es-MX,es" (Accept-Language); NULL: Chromium's own */
     bool no_script;       /* JavaScript is off */
+    bool dark;            /* prefers-color-scheme */
     int width, height;    /* of the window in CSS pixels; 0: 1280 x 800 */
 };
 
@@ -28,5 +29,10 @@ bool browser_has(struct browser *b, const char *css);
 /* Text as a person sees it; freed by api_release. */
 const char *browser_text(struct browser *b, const char *css);
 const char *browser_attribute(struct browser *b, const char *css, const char *name);
+/* The page as a PNG file. */
+void browser_shot(struct browser *b, const char *file);
+/* What axe-core (tests/browser) has against the page by the rules of WCAG 2.2 A and AA and its own best practice, one line each; ""
+ * when there is nothing. Needs scripts. */
+const char *browser_faults(struct browser *b);
 
 #endif

@@ -70,6 +70,9 @@ Test(openapi, names_every_route_with_its_answer)
     cr_assert_gt(all.count, 25);
     for (size_t i = 0; i < all.count; i++) {
         const struct route *r = all.plans[i].row;
+        if (r->page) {
+            continue; /* for people */
+        }
         struct json_object *op = operation(doc, r);
         char status[16];
         snprintf(status, sizeof(status), "%d", r->success);

@@ -144,9 +144,9 @@ static const struct param guest_profile_params[] = {
     {                                    \
         .name = "wanted", .type = T_TEXT \
     }
-static const struct param guest_vars[] = { WANTED_VAR, { 0 } };
-static const struct param guest_step_vars[] = { WANTED_VAR, APPOINTMENT_STEP_VARS, { 0 } };
-static const struct param guest_move_vars[] = { WANTED_VAR, APPOINTMENT_PLACE_VARS, { 0 } };
+const struct param guest_vars[] = { WANTED_VAR, { 0 } };
+const struct param guest_step_vars[] = { WANTED_VAR, APPOINTMENT_STEP_VARS, { 0 } };
+const struct param guest_move_vars[] = { WANTED_VAR, APPOINTMENT_PLACE_VARS, { 0 } };
 static const struct param guest_slots_vars[] = {
     WANTED_VAR,
     { .name = "first", .type = T_DATE },
@@ -159,14 +159,14 @@ static const struct stmt *const guest_list_stmts[] = { &guest_link, &guest_list,
 static const struct stmt *const guest_one_stmts[] = { &guest_link, &guest_one, NULL };
 static const struct stmt *const guest_slots_stmts[] = { &guest_link, &guest_one, &guest_slots,
                                                         NULL };
-static const struct stmt *const guest_step_stmts[] = { &guest_link, &guest_find, &guest_one,
-                                                       &appointment_step, NULL };
-static const struct stmt *const guest_move_stmts[] = {
+const struct stmt *const guest_step_stmts[] = { &guest_link, &guest_find, &guest_one,
+                                                &appointment_step, NULL };
+const struct stmt *const guest_move_stmts[] = {
     &guest_link,       &guest_find,        &guest_one,         &guest_fits,
     &appointment_lock, &appointment_check, &appointment_place, NULL,
 };
 static const struct stmt *const guest_profile_stmts[] = { &guest_link, &guest_profile, NULL };
-static const struct stmt *const guest_propose_stmts[] = { &guest_link, &guest_propose, NULL };
+const struct stmt *const guest_propose_stmts[] = { &guest_link, &guest_propose, NULL };
 static const struct stmt *const guest_logo_stmts[] = { &guest_logo, NULL };
 
 /* ---- may they ---- */
@@ -189,7 +189,7 @@ static enum err enter(struct call *c, const char *scope)
 }
 
 /* What a *_why column of the statements says. */
-static enum err judge(struct call *c, const char *why)
+enum err guest_judge(struct call *c, const char *why)
 {
     static const enum err all[] = { E_SCOPE, E_POLICY, E_STATE_CONFLICT, E_CUTOFF, E_MOVES };
     for (size_t i = 0; why && i < ARRAY_LEN(all); i++) {
@@ -215,7 +215,7 @@ static enum err begin(struct call *c, const char *scope, const char *why_column,
     if (call_cell(*found, 0, "fresh")[0] != 't') {
         return call_refuse(c, E_PRECONDITION_FAILED, NULL, NULL);
     }
-    return judge(c, call_cell(*found, 0, why_column));
+    return guest_judge(c, call_cell(*found, 0, why_column));
 }
 
 static enum err answer_one(struct call *c)
@@ -329,7 +329,7 @@ static enum err read_slots(struct call *c)
     TRY(enter(c, "reschedule"));
     TRY(ask_days(c));
     TRY(find(c, &guest_one, &rows));
-    TRY(judge(c, call_cell(rows, 0, "move_why")));
+    TRY(guest_judge(c, call_cell(rows, 0, "move_why")));
     TRY(find(c, &guest_slots, &rows));
     struct sbuf body;
     sbuf_init(&body);
@@ -353,7 +353,7 @@ static enum err step(struct call *c, const char *from, const char *to, bool free
     return answer_one(c);
 }
 
-static enum err confirm(struct call *c)
+enum err guest_do_confirm(struct call *c)
 {
     PGresult *found;
     TRY(begin(c, "confirm", "confirm_why", &found));
@@ -364,14 +364,14 @@ static enum err confirm(struct call *c)
     return step(c, "{awaiting_client,confirmed}", "confirmed", false, NULL);
 }
 
-static enum err cancel(struct call *c)
+enum err guest_do_cancel(struct call *c)
 {
     PGresult *found;
     TRY(begin(c, "cancel", "cancel_why", &found));
     return step(c, APPOINTMENT_CANCELLABLE, "cancelled", true, call_get(c, "reason")->text);
 }
 
-static enum err move(struct call *c)
+enum err guest_do_move(struct call *c)
 {
     PGresult *found, *rows;
     TRY(begin(c, "reschedule", "move_why", &found));
@@ -401,7 +401,7 @@ static enum err read_profile(struct call *c)
     return call_answer(c, rows);
 }
 
-static enum err propose(struct call *c)
+enum err guest_do_propose(struct call *c)
 {
     PGresult *rows;
     TRY(enter(c, "profile"));
@@ -490,11 +490,11 @@ const struct route guest_routes[] = {
         .success = 200,
     },
     ACTION("confirm", "Confirm that one will come", guest_confirm_params, guest_step_vars,
-           guest_step_stmts, confirm),
+           guest_step_stmts, guest_do_confirm),
     ACTION("cancel", "Cancel: the time is free again", guest_cancel_params, guest_step_vars,
-           guest_step_stmts, cancel),
+           guest_step_stmts, guest_do_cancel),
     ACTION("reschedule", "Move the appointment to a slot; it keeps its id", guest_move_params,
-           guest_move_vars, guest_move_stmts, move),
+           guest_move_vars, guest_move_stmts, guest_do_move),
     {
         .method = M_GET,
         .path = "/api/v1/guest/profile",
@@ -518,7 +518,7 @@ const struct route guest_routes[] = {
         .vars = guest_vars,
         .columns = guest_proposal_columns,
         .stmts = guest_propose_stmts,
-        .handler = propose,
+        .handler = guest_do_propose,
         .shape = SHAPE_ONE,
         .success = 202,
         .any_version = true,

@@ -27,4 +27,16 @@ extern const struct stmt guest_profile;
 extern const struct stmt guest_propose;
 extern const struct stmt guest_logo;
 
+/* What programs do by /api/v1/guest and people by the forms of their pages: the same handlers. Their rows name :id and :version, for
+ * cancelling :reason, for moving :starts_at, for proposing the fields of contact data, and these vars and statements. */
+enum err guest_do_confirm(struct call *c);
+enum err guest_do_cancel(struct call *c);
+enum err guest_do_move(struct call *c);
+enum err guest_do_propose(struct call *c);
+extern const struct param guest_vars[], guest_step_vars[], guest_move_vars[];
+extern const struct stmt *const guest_step_stmts[], *const guest_move_stmts[],
+                                                        *const guest_propose_stmts[];
+/* Refuses with the problem that a *_why column names; OK when it is null. */
+enum err guest_judge(struct call *c, const char *why);
+
 #endif

@@ -34,7 +34,9 @@
     "a.id, a.starts_at, a.local_start, a.ends_at, a.local_end, a.time_zone, a.state, a.version,"  \
     " a.client_confirmed_at, a.service_name, a.staff_name, w.confirm_why IS NULL AS can_confirm," \
     " w.cancel_why IS NULL AS can_cancel, u.cancel_until, w.cancel_why,"                          \
-    " w.move_why IS NULL AS can_move, u.move_until, u.moves_left, w.move_why, w.confirm_why"
+    " w.move_why IS NULL AS can_move, u.move_until, u.moves_left, w.move_why, w.confirm_why,"     \
+    " u.cancel_until AT TIME ZONE a.time_zone AS cancel_local,"                                   \
+    " u.move_until AT TIME ZONE a.time_zone AS move_local"
 
 #define ZONE " CROSS JOIN (SELECT (SELECT time_zone FROM business) AS time_zone) b"
 

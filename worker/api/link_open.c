@@ -27,20 +27,25 @@
 
 static const struct param token_params[] = { { TOKEN_PARAM }, { 0 } };
 
-static const struct param open_params[] = {
-    { TOKEN_PARAM },
-    { .name = "birth_date",
-      .in = IN_BODY,
-      .type = T_DATE,
-      .doc = "The client's, where the link asks for it" },
-    { .name = "code",
-      .in = IN_BODY,
-      .type = T_TEXT,
-      .min = CODE_DIGITS,
-      .max = 20,
-      .doc = "The six digits of the message, where the link asks for them" },
-    { 0 },
-};
+#define PROOF_PARAMS                                                                  \
+    { .name = "birth_date",                                                           \
+      .in = IN_BODY,                                                                  \
+      .type = T_DATE,                                                                 \
+      .doc = "The client's, where the link asks for it" },                            \
+    {                                                                                 \
+        .name = "code", .in = IN_BODY, .type = T_TEXT, .min = CODE_DIGITS, .max = 20, \
+        .doc = "The six digits of the message, where the link asks for them"          \
+    }
+
+static const struct param open_params[] = { { TOKEN_PARAM }, PROOF_PARAMS, { 0 } };
+
+/* The same by the address of the link's page. */
+#define TOKEN_IN_PATH                                  \
+    {                                                  \
+        .name = "token", .in = IN_PATH, .type = T_TEXT \
+    }
+static const struct param page_params[] = { TOKEN_IN_PATH, PROOF_PARAMS, { 0 } };
+static const struct param page_code_params[] = { TOKEN_IN_PATH, { 0 } };
 
 #define LINK_VARS                                                               \
     { .name = "practice", .type = T_UUID }, { .name = "hash", .type = T_TEXT }, \
@@ -312,20 +317,25 @@ static enum err take_guest(struct call *c, const PGresult *rows, struct grant *g
     return OK;
 }
 
+static int64_t session_s(const PGresult *rows)
+{
+    int64_t left = strtoll(call_cell(rows, 0, "left_s"), NULL, 10);
+    return left < 1 ? 1 : left < SESSION_S ? left : SESSION_S;
+}
+
 static enum err answer_open(struct call *c, const PGresult *rows)
 {
     struct grant g = { 0 };
     struct sbuf body;
-    long long left = strtoll(call_cell(rows, 0, "left_s"), NULL, 10);
-    long long ttl = left < 1 ? 1 : left < SESSION_S ? left : SESSION_S;
+    int64_t ttl = session_s(rows);
     const char *visit = call_cell(rows, 0, "appointment");
     TRY(take_guest(c, rows, &g));
     sbuf_init(&body);
     sbuf_text(&body, "{\"access_token\":\"");
     enum err e = auth_grant_access(c, &g, ttl, &body);
     if (e == OK) {
-        sbuf_fmt(&body, "\",\"token_type\":\"Bearer\",\"expires_in\":%lld,\"scopes\":%s", ttl,
-                 call_cell(rows, 0, "scopes"));
+        sbuf_fmt(&body, "\",\"token_type\":\"Bearer\",\"expires_in\":%lld,\"scopes\":%s",
+                 (long long)ttl, call_cell(rows, 0, "scopes"));
         sbuf_text(&body, ",\"appointment_id\":");
         if (visit) {
             sbuf_json(&body, slice_of(visit));
@@ -340,6 +350,22 @@ static enum err answer_open(struct call *c, const PGresult *rows)
     return e;
 }
 
+/* The same for a browser: the token in a cookie, and on to the visits. */
+static enum err answer_opened_page(struct call *c, const PGresult *rows)
+{
+    struct grant g = { 0 };
+    struct sbuf token;
+    TRY(take_guest(c, rows, &g));
+    sbuf_init(&token);
+    int64_t ttl = session_s(rows);
+    enum err e = auth_grant_access(c, &g, ttl, &token);
+    if (e == OK) {
+        e = sbuf_failed(&token) ? E_NOMEM : call_set_cookie(c, sbuf_slice(&token), ttl);
+    }
+    sbuf_fini(&token);
+    return e == OK ? call_answer_none(c) : e;
+}
+
 static enum err open_link(struct call *c)
 {
     PGresult *rows;
@@ -349,7 +375,7 @@ static enum err open_link(struct call *c)
     }
     TRY(call_query(c, &link_open, &rows));
     TRY(judge(c, rows));
-    return answer_open(c, rows);
+    return c->route->page ? answer_opened_page(c, rows) : answer_open(c, rows);
 }
 
 const struct route link_open_routes[] = {
@@ -397,6 +423,42 @@ const struct route link_open_routes[] = {
         .handler = ask_code,
         .shape = SHAPE_RAW,
         .success = 202,
+    },
+    {
+        .method = M_POST,
+        .path = "/i/{token}",
+        .summary = "Open a client's link in a browser",
+        .open = true,
+        .by_link = true,
+        .page = true,
+        .form = true,
+        .back = "/i/{token}",
+        .cost = COST_AUTH,
+        .max_body = 4096,
+        .params = page_params,
+        .vars = open_vars,
+        .stmts = open_stmts,
+        .handler = open_link,
+        .shape = SHAPE_RAW,
+        .success = 303,
+        .location = "/i",
+    },
+    {
+        .method = M_POST,
+        .path = "/i/{token}/code",
+        .summary = "Send the code that a link asks for",
+        .open = true,
+        .by_link = true,
+        .page = true,
+        .back = "/i/{token}",
+        .cost = COST_AUTH,
+        .params = page_code_params,
+        .vars = code_vars,
+        .stmts = code_stmts,
+        .handler = ask_code,
+        .shape = SHAPE_RAW,
+        .success = 303,
+        .location = "/i/{token}?done=code",
     },
     { 0 },
 };
