@@ -258,8 +258,8 @@ static enum err gate_tenant(const struct flow *f, struct exchange *x, const stru
     x->tenant = *t;
     x->source = t->id;
     x->has_tenant = true;
-    if (x->kind == KIND_AUTH && !x->by_link) {
-        return OK; /* about the account, not the practice: whoever works there may leave */
+    if (x->kind == KIND_AUTH) {
+        return OK; /* about the account, or the link, not the practice: whoever works there may leave */
     }
     switch (t->state) {
     case TENANT_ACTIVE:

@@ -147,6 +147,29 @@ Test(guest_pages, wrong_links_look_alike)
     api_release();
 }
 
+/* One address guesses on: it is made to wait, whether there is such a practice or not. */
+Test(guest_pages, guesses_are_counted_alike)
+{
+    struct visitor v = { .headers = NULL };
+    const char *const guesses[] = { guess_of("practice-a"), guess_of(NULL) };
+    for (int i = 0; i < 70; i++) {
+        const struct http_response *r = visitor_post(&v, api_text("/i/%s", guesses[i % 2]), "");
+        if (r->status != 410) {
+            break;
+        }
+        visitor_forget(&v);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(guesses); i++) {
+        const struct http_response *r = visitor_post(&v, api_text("/i/%s", guesses[i]), "");
+        scene_expect_led(r, api_text("/i/%s?problem=too_many_attempts", guesses[i]));
+    }
+    PGconn *db = db_super();
+    db_do(db, "DELETE FROM public.login_failure"); /* the other tests come from here, too */
+    PQfinish(db);
+    visitor_forget(&v);
+    api_release();
+}
+
 static void expect_kind(struct visitor *v, const struct scene *s)
 {
     const struct http_response *r = visitor_get(v, "/i/%s", s->link.token);
