@@ -3,7 +3,7 @@
  * invitation may be sent again, with a new token that replaces the old one, or withdrawn. */
 #include "worker/api/one_time.h"
 
-#define INVITATION_TTL_S (7 * 86400)
+#define INVITATION_TTL_S (INT64_C(7) * 86400)
 #define SENDS_MAX        "10"
 #define DAILY_MAX        "100"
 
