@@ -336,6 +336,11 @@ static bool has_text(void *arg)
     return status == 200 && strstr(e->text, e->part);
 }
 
+bool browser_says(struct browser *b, const char *css, const char *part)
+{
+    return has_text(&(struct expected){ .b = b, .css = css, .part = part });
+}
+
 const char *browser_wait(struct browser *b, const char *css, const char *part)
 {
     struct expected e = { .b = b, .css = css, .part = part, .text = "" };

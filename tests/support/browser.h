@@ -39,6 +39,8 @@ const char *browser_faults(struct browser *b);
 const char *browser_property(struct browser *b, const char *css, const char *name);
 /* True when it is there and a person sees it. */
 bool browser_shows(struct browser *b, const char *css);
+/* True when there is a match now and the first one's text holds the part. */
+bool browser_says(struct browser *b, const char *css, const char *part);
 /* Waits until the text of the first match holds the part, and returns all of it; the test fails when that does not come. */
 const char *browser_wait(struct browser *b, const char *css, const char *part);
 /* What the script (a function's body) returns, as text. */

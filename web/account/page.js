@@ -9,6 +9,7 @@ const texts = {
     code_missing: "Escriba o pegue el código de su mensaje",
     password_missing: "Escriba la contraseña",
     link_expired: ["Este enlace ya no sirve", "Venció, ya se usó, se retiró o hay uno más nuevo. Pida otro; si tiene un mensaje más nuevo, abra el enlace de ese."],
+    maybe_done: ["Quizá ya quedó hecho", "No llegó respuesta a un intento anterior, y el enlace ya se usó. Pruebe a entrar; si no puede, pida otro enlace."],
     wrong_password: "Este correo ya tiene cuenta en Gremio, y esta no es su contraseña",
     wait: (seconds) => `Vuelva a intentarlo en ${span(seconds)}.`,
     offline: ["No se pudo enviar", "Revise su conexión y vuelva a intentarlo."],
@@ -26,6 +27,7 @@ const texts = {
     code_missing: "Enter or paste the code of your message",
     password_missing: "Enter the password",
     link_expired: ["This link does not work any more", "It expired, was used, was withdrawn or was replaced by a newer one. Ask for another; if you have a newer message, open that one’s link."],
+    maybe_done: ["It may be done already", "An earlier try got no answer, and the link was used. Try to log in; if you cannot, ask for another link."],
     wrong_password: "This address has a Gremio account already, and this is not its password",
     wait: (seconds) => `Try again in ${span(seconds)}.`,
     offline: ["It could not be sent", "Check your connection and try again."],
@@ -47,6 +49,8 @@ const inputs = [...form.querySelectorAll("input")];
 // The first of the browser's languages that there is; Spanish when there is none.
 const lang = navigator.languages.map((l) => l.slice(0, 2).toLowerCase()).find((l) => l in texts) ?? "es";
 const t = texts[lang];
+// A try that got no answer: it may have done its work.
+let unsure = false;
 
 function span(seconds) {
   const [n, unit] = seconds < 120 ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
@@ -67,6 +71,7 @@ function takeCode() {
   if (location.hash.length > 1) {
     form.reset();
     tell([]);
+    unsure = false;
     form.token.value = location.hash.slice(1);
     form.hidden = false;
     history.replaceState(null, "", location.pathname + location.search);
@@ -129,7 +134,7 @@ function faultsOf(problem) {
 function refuse(problem, retryAfter) {
   const faults = faultsOf(problem);
   if (problem.code === "link_expired") {
-    tell(t.link_expired, true);
+    tell(unsure ? t.maybe_done : t.link_expired, true);
   } else if (faults.length > 0) {
     blame(faults);
   } else {
@@ -158,6 +163,7 @@ async function send() {
   if (answer.ok) {
     succeed(json);
   } else {
+    unsure ||= answer.status >= 500;
     refuse(json, answer.headers.get("Retry-After"));
   }
 }
@@ -177,7 +183,10 @@ async function onSubmit(event) {
   button.setAttribute("aria-disabled", "true");
   button.textContent = t.sending;
   tell([]);
-  await send().catch(() => tell(t.offline, true));
+  await send().catch(() => {
+    unsure = true;
+    tell(t.offline, true);
+  });
   button.removeAttribute("aria-disabled");
   button.textContent = label;
 }
