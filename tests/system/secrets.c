@@ -16,7 +16,6 @@
 
 #include "common/clock.h"
 #include "common/secret.h"
-#include "tests/support/api.h"
 #include "tests/support/guest.h"
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
@@ -290,6 +289,23 @@ static void search_family(pid_t parent)
     }
 }
 
+/* A client's link: made, opened rightly and wrongly, and what its guest does then. */
+static void plant_link(struct api *owner)
+{
+    const char *client = api_new_client(owner, api_unique("Secret"));
+    struct guest_link l = guest_link_to(owner, api_text("clients/%s", client), GUEST_ALL_SCOPES);
+    plant("secret of a link", l.token);
+    struct api guest = guest_enter(l.token);
+    plant("access token of a guest", guest.token);
+    guest_proposal(owner, &guest, client, "Otra");
+    cr_expect_eq(guest_open(l.token, ",\"code\":1")->status, 422);
+    cr_expect_eq(guest_open(l.token, ",\"nonsense\":\"x\"")->status, 422);
+    api_send(owner, "POST", api_text("/api/v1/links/%s/revoke", l.id), NULL, NULL);
+    cr_expect_eq(guest_open(l.token, "")->status, 410);
+    cr_expect_eq(api_get(&guest, "/api/v1/guest/me")->status, 410);
+    api_close(&guest);
+}
+
 /* ---- failures ---- */
 
 static void kill_a_slot(pid_t worker)
@@ -352,6 +368,7 @@ Test(secrets, are_nowhere)
     struct api a = api_login(OWNER_A), b = api_login(OWNER_B);
     plant_login(&a);
     plant_login(&b);
+    plant_link(&a);
     struct guest_link link = guest_link_to(&a, api_text("clients/%s", api_new_client(&a, "Ana")),
                                            "");
     struct api guest = guest_enter(link.token);
