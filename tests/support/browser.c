@@ -267,6 +267,29 @@ void browser_click(struct browser *b, const char *css)
     tell(b, api_text("%s/click", element(b, css)), "{}");
 }
 
+struct leaving {
+    struct browser *b;
+    const char *root; /* the page that is left: "/element/ID" of its root */
+};
+
+/* An element of a page that is gone is stale. */
+static bool has_left(void *arg)
+{
+    const struct leaving *l = arg;
+    int status;
+    json_object_put(ask(l->b->port, "GET", api_text("/session/%s%s/name", l->b->session, l->root),
+                        NULL, &status));
+    return status == 404;
+}
+
+void browser_follow(struct browser *b, const char *css)
+{
+    struct leaving l = { b, element(b, "html") };
+    browser_click(b, css);
+    cr_assert(wait_until(has_left, &l, WAIT_LONG_MS), "%s leads nowhere", css);
+    (void)element(b, "body"); /* the driver answers when the page has loaded */
+}
+
 void browser_fill(struct browser *b, const char *css, const char *text)
 {
     const char *path = element(b, css);

@@ -21,8 +21,10 @@ void browser_close(struct browser *b);
 /* Returns when the page has loaded. */
 void browser_go(struct browser *b, const char *url);
 const char *browser_url(struct browser *b);
-/* Clicks and waits for the page that follows; for what a script does then there is browser_wait. */
+/* Clicks on what leads to no other page. */
 void browser_click(struct browser *b, const char *css);
+/* Clicks on what leads to another page, and waits until that is there. */
+void browser_follow(struct browser *b, const char *css);
 /* Replaces what the field holds; a key may be in the text (BROWSER_ENTER). */
 #define BROWSER_ENTER "\uE007"
 void browser_fill(struct browser *b, const char *css, const char *text);
