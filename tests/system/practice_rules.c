@@ -200,6 +200,23 @@ Test(practice_rules, a_proposal_changes_nothing_until_it_is_accepted)
     scene_close(&s);
 }
 
+/* Forms send every field: what is as it was must not come back when the practice has changed it meanwhile. */
+Test(practice_rules, what_is_the_same_is_no_part_of_a_proposal)
+{
+    struct scene s = scene_open();
+    struct answer *c = api_get(&s.owner, "/api/v1/clients/%s", s.client);
+    const char *same = api_text("\"given_name\":\"%s\",\"family_name\":\"\"",
+                                answer_text(c, "given_name"));
+    struct answer *r = propose(&s, same);
+    cr_expect_eq(r->status, 422);
+    cr_expect(strstr(r->http.body, "unchanged"), "%s", r->http.body);
+    r = propose(&s, api_text("%s,\"phone\":\"+525511112222\"", same));
+    cr_assert_eq(r->status, 202, "%s", r->http.body);
+    cr_expect_null(answer_text(r, "given_name"), "%s", r->http.body);
+    cr_expect_str_eq(answer_text(r, "phone"), "+525511112222");
+    scene_close(&s);
+}
+
 Test(practice_rules, a_rejected_one_leaves_everything)
 {
     struct scene s = scene_open();

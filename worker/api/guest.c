@@ -410,7 +410,11 @@ enum err guest_do_propose(struct call *c)
         return call_refuse_field(c, "", "required", "Indique al menos un dato",
                                  "Say at least one of the fields");
     }
-    TRY(find(c, &guest_propose, &rows));
+    TRY(call_query(c, &guest_propose, &rows));
+    if (PQntuples(rows) == 0) {
+        return call_refuse_field(c, "", "unchanged", "Son los datos que la práctica ya tiene",
+                                 "These are the details that the practice has already");
+    }
     return call_answer(c, rows);
 }
 

@@ -23,7 +23,7 @@ extern const struct stmt guest_slots;
 /* A row when :instant is one of the starts the practice offers for :id, taken or not. */
 extern const struct stmt guest_fits;
 extern const struct stmt guest_profile;
-/* Proposes contact data, on top of what is proposed already. */
+/* Proposes contact data, on top of what is proposed already: what is as the practice has it is no part of it. No row: nothing differs. */
 extern const struct stmt guest_propose;
 extern const struct stmt guest_logo;
 

@@ -139,8 +139,12 @@ const struct stmt guest_profile = {
 const struct stmt guest_propose = {
     "propose",
     "INSERT INTO client_proposal AS p(id, client_id, link_id, given_name, family_name, email,"
-    " phone) SELECT :new_id, l.client_id, l.id, :given_name, :family_name, :email, :phone"
-    " FROM access_link l WHERE l.id = :me_session AND " LINK_ALIVE
+    " phone) SELECT :new_id, l.client_id, l.id, nullif(:given_name, c.given_name),"
+    " nullif(:family_name, c.family_name), nullif(:email, c.email), nullif(:phone, c.phone)"
+    " FROM access_link l JOIN client c ON c.id = l.client_id WHERE l.id = :me_session"
+    " AND " LINK_ALIVE " AND coalesce(nullif(:given_name, c.given_name),"
+    " nullif(:family_name, c.family_name), nullif(:email, c.email), nullif(:phone, c.phone))"
+    " IS NOT NULL"
     " ON CONFLICT (client_id) WHERE state = 'pending' DO UPDATE SET"
     " given_name = coalesce(excluded.given_name, p.given_name),"
     " family_name = coalesce(excluded.family_name, p.family_name),"
