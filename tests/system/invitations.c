@@ -246,6 +246,39 @@ Test(invitations, who_left_comes_back_as_the_same_person)
     api_release();
 }
 
+/* Whoever was invited twice does not come back by the second one after being sent away; by a later one, and as nobody suspended, they do. */
+Test(invitations, one_from_before_brings_nobody_back)
+{
+    struct api owner = api_login(OWNER_A);
+    const char *email = new_address(), *id = invited(&owner, email);
+    struct mail_read first = mail_wait(email, 1);
+    cr_assert_eq(accept(first.code, PHRASE)->status, 200);
+    const char *staff = answer_text(api_get(&owner, INVITE "/%s", id), "staff_id");
+    id = invited(&owner, email);
+    struct mail_read spare = mail_wait(email, 2);
+    cr_assert_eq(
+        api_patch(&owner, api_text("/api/v1/staff/%s", staff), 1, "{\"suspended\":true}")->status,
+        200);
+    expect_over(accept(spare.code, PHRASE));
+    int status;
+    struct api out = api_try_login(email, PHRASE, &status);
+    cr_expect_eq(status, 403, "%d", status);
+    cr_expect_eq(send_again(&owner, id)->status, 200);
+    struct mail_read later = mail_wait(email, 3);
+    cr_expect_eq(accept(later.code, PHRASE)->status, 200);
+    struct api in = api_try_login(email, PHRASE, &status);
+    cr_expect_eq(status, 200, "%d", status);
+    struct answer *r = api_get(&owner, "/api/v1/staff/%s", staff);
+    cr_expect_null(answer_text(r, "suspended_at"), "%s", r->http.body);
+    mail_free(&first);
+    mail_free(&spare);
+    mail_free(&later);
+    api_close(&in);
+    api_close(&out);
+    api_close(&owner);
+    api_release();
+}
+
 Test(invitations, another_practice_sees_and_touches_none)
 {
     struct api a = api_login(OWNER_A), b = api_login(OWNER_B);
