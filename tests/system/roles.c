@@ -254,6 +254,27 @@ Test(own_roles, no_team_is_no_common_team)
     api_release();
 }
 
+/* Who reaches a team would reach another by going there, or by fetching somebody from it. */
+Test(own_roles, teams_are_changed_by_who_reaches_everything)
+{
+    struct api owner = api_login(OWNER_A);
+    const char *role = api_new_role(&owner, api_unique("Jefa de equipo"),
+                                    "staff.read staff.write client.read:team");
+    struct member lead = member_join("practice-a", role, "uno"),
+                  other = member_join("practice-a", role, "dos");
+    const char *own = api_text(STAFF "/%s", lead.staff),
+               *theirs = api_text(STAFF "/%s", other.staff);
+    cr_expect_eq(patch(&lead.api, own, "{\"team\":\"dos\"}")->status, 403);
+    cr_expect_eq(patch(&lead.api, theirs, "{\"team\":\"uno\"}")->status, 403);
+    cr_expect_eq(patch(&lead.api, theirs, "{\"team\":null}")->status, 403);
+    cr_expect_eq(patch(&lead.api, theirs, "{\"title\":\"Dra.\"}")->status, 200);
+    cr_expect_eq(patch(&owner, theirs, "{\"team\":\"uno\"}")->status, 200);
+    member_close(&lead);
+    member_close(&other);
+    api_close(&owner);
+    api_release();
+}
+
 /* ---- suspended, and the last owner ---- */
 
 Test(own_roles, who_is_suspended_is_out_at_once_and_may_come_back)
