@@ -8,6 +8,7 @@
 #include "common/link_token.h"
 #include "common/str.h"
 #include "worker/link_text.h"
+#include "worker/perms.h"
 #include "worker/qr.h"
 #include "worker/slot_env.h"
 
@@ -100,7 +101,10 @@ static const struct param link_create_vars[] = {
 /* ---- statements ---- */
 
 /* Whom it is for and when it ends. The client's row is locked, so that links of one client are counted one after another. */
-#define REACHED " AND EXISTS (SELECT FROM client c WHERE c.id = l.client_id AND :scope(client c))"
+#define REACHED                                                                 \
+    " AND CASE WHEN l.appointment_id IS NULL THEN EXISTS (SELECT FROM client c" \
+    " WHERE c.id = l.client_id AND :scope(client c)) ELSE EXISTS (SELECT FROM"  \
+    " appointment a WHERE a.id = l.appointment_id AND :scope(appointment a)) END"
 #define TARGET                                                                     \
     "c.id AS client, c.given_name, c.phone, c.email, c.birth_date, c.archived_at," \
     " b.name AS practice, u.until, u.until BETWEEN now() AND now() + interval '366 days' AS ok"
@@ -145,16 +149,19 @@ static const struct stmt link_visit_known = {
     "SELECT 1 FROM appointment WHERE id = :id AND :scope(appointment appointment)",
 };
 
+/* Those that may still open something come first, so that no number of dead ones hides them. */
+#define LINK_ORDER                                                                     \
+    " ORDER BY l.revoked_at IS NULL AND l.expires_at > now() DESC, l.created_at DESC," \
+    " l.id DESC LIMIT 200"
+
 static const struct stmt link_of_client = {
     "of_client",
-    "SELECT " LINK_OUT " FROM access_link l WHERE l.client_id = :id"
-    " ORDER BY l.created_at DESC, l.id DESC LIMIT 200",
+    "SELECT " LINK_OUT " FROM access_link l WHERE l.client_id = :id" REACHED LINK_ORDER,
 };
 
 static const struct stmt link_of_visit = {
     "of_visit",
-    "SELECT " LINK_OUT " FROM access_link l WHERE l.appointment_id = :id"
-    " ORDER BY l.created_at DESC, l.id DESC LIMIT 200",
+    "SELECT " LINK_OUT " FROM access_link l WHERE l.appointment_id = :id" LINK_ORDER,
 };
 
 static const struct stmt *const link_to_client_stmts[] = { &link_to_client, &link_insert, NULL };
@@ -164,6 +171,28 @@ static const struct stmt *const link_of_client_stmts[] = { &link_client_known, &
 static const struct stmt *const link_of_visit_stmts[] = { &link_visit_known, &link_of_visit, NULL };
 
 /* ---- making ---- */
+
+/* Whoever makes a link has it: it opens nothing that its maker could not do. */
+static enum err judge_scopes(struct call *c)
+{
+    static const struct {
+        const char *scope;
+        enum perm perm;
+    } all[] = {
+        { "see", PERM_APPOINTMENT_READ },      { "confirm", PERM_APPOINTMENT_CHANGE },
+        { "cancel", PERM_APPOINTMENT_CANCEL }, { "reschedule", PERM_APPOINTMENT_CHANGE },
+        { "profile", PERM_CLIENT_READ },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        bool asked = strstr(call_get(c, "scopes")->text, all[i].scope) != NULL;
+        if (asked && c->perms.reach[all[i].perm] < c->reach) {
+            return call_refuse(c, E_FORBIDDEN,
+                               "Ese enlace permitiría más que su rol: quite alcances (scopes)",
+                               "That link would allow more than your role does: leave out scopes");
+        }
+    }
+    return OK;
+}
 
 static enum err judge_target(struct call *c, const PGresult *target)
 {
@@ -275,6 +304,7 @@ static enum err insert(struct call *c, const PGresult *target, const char *url)
 static enum err make(struct call *c, const struct stmt *find)
 {
     PGresult *target;
+    TRY(judge_scopes(c));
     TRY(call_query(c, find, &target));
     TRY(judge_target(c, target));
     call_set(c, "client", call_cell(target, 0, "client"));
@@ -350,12 +380,15 @@ static enum err list_of_visit(struct call *c)
     }
 
 const struct route link_routes[] = {
-    LIST_ROUTE("clients", "List a client's links, the newest first", link_of_client_stmts,
-               list_of_client),
+    LIST_ROUTE("clients",
+               "List a client's links: those that are good, then the others, the newest first",
+               link_of_client_stmts, list_of_client),
     MAKE_ROUTE("clients", "Make a link to all of a client's visits: its secret is shown once",
                link_to_client_stmts, make_for_client),
-    LIST_ROUTE("appointments", "List the links to an appointment, the newest first",
-               link_of_visit_stmts, list_of_visit),
+    LIST_ROUTE(
+        "appointments",
+        "List the links to an appointment: those that are good, then the others, the newest first",
+        link_of_visit_stmts, list_of_visit),
     MAKE_ROUTE("appointments", "Make a link to an appointment: its secret is shown once",
                link_to_visit_stmts, make_for_visit),
     {
