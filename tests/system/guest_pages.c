@@ -439,3 +439,16 @@ Test(guest_pages, a_practice_that_is_closed)
     }
     scene_leave(&s, &v);
 }
+
+/* Nothing but the cookie says that it is somebody's own: no cache keeps what the API answers then either. */
+Test(guest_pages, what_a_cookie_opens_is_kept_by_no_cache)
+{
+    struct scene s = scene_of("");
+    struct visitor v = { .program = true };
+    visitor_open(&v, s.link.token);
+    const struct http_response *r = visitor_get(&v, "/api/v1/guest/me");
+    cr_assert_eq(r->status, 200, "%s", r->body);
+    const char *cache = http_response_header(r, "cache-control");
+    cr_expect(cache && strcmp(cache, "no-store") == 0, "%s", cache ? cache : "nothing");
+    scene_leave(&s, &v);
+}
