@@ -28,8 +28,8 @@ BEGIN
     WHEN state NOT IN ('active','read_only') THEN 'busy' WHEN wait > 0 THEN 'locked' ELSE 'open' END;
 END $$;
 
--- As in 0007; but an invitation from before somebody was suspended or archived does not bring them back, and who comes back by a later one is no
--- longer suspended.
+-- As in 0007; but an invitation from before somebody was suspended or archived does not bring them back, who comes back by a later one is no longer
+-- suspended, and nobody joins by the word of who no longer works there.
 CREATE OR REPLACE FUNCTION ext.invitation_accept(hash bytea, proved uuid, fresh uuid, fresh_staff uuid, password text) RETURNS text
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE invited public.one_time_token; who public.account; was public.membership; place text; called text; as_role text;
@@ -47,8 +47,9 @@ BEGIN
   SELECT m.* INTO was FROM public.membership m WHERE m.account_id = who.id AND m.tenant_id = invited.tenant_id FOR UPDATE;
   IF FOUND AND was.revoked_at IS NULL THEN RETURN 'member'; END IF;
   IF was.revoked_at >= invited.created_at THEN RETURN 'over'; END IF;
-  EXECUTE pg_catalog.format('UPDATE %I.invitation SET state = ''accepted'', accepted_at = now(), staff_id = $2, version = version + 1'
-    ' WHERE id = $1 AND state = ''pending'' RETURNING name, role', place)
+  EXECUTE pg_catalog.format('UPDATE %1$I.invitation i SET state = ''accepted'', accepted_at = now(), staff_id = $2, version = version + 1'
+    ' WHERE i.id = $1 AND i.state = ''pending'' AND EXISTS (SELECT FROM %1$I.staff s WHERE s.id = i.invited_by AND s.archived_at IS NULL'
+    ' AND s.suspended_at IS NULL) RETURNING i.name, i.role', place)
     INTO called, as_role USING (invited.payload->>'invitation')::uuid, coalesce(was.staff_id, fresh_staff);
   IF called IS NULL THEN RETURN 'over'; END IF;
   UPDATE public.one_time_token t SET consumed_at = pg_catalog.now() WHERE t.id = invited.id;

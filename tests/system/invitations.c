@@ -8,6 +8,7 @@
 #include "tests/support/api.h"
 #include "tests/support/db.h"
 #include "tests/support/mail.h"
+#include "tests/support/member.h"
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
 
@@ -275,6 +276,35 @@ Test(invitations, one_from_before_brings_nobody_back)
     mail_free(&later);
     api_close(&in);
     api_close(&out);
+    api_close(&owner);
+    api_release();
+}
+
+/* An invitation is the word of who sent it last: good while they work here, and for no more than they may. */
+Test(invitations, it_needs_somebody_who_still_works_here)
+{
+    struct api owner = api_login(OWNER_A);
+    const char *role = api_new_role(&owner, api_unique("Invita"), "staff.read staff.write");
+    struct member manager = member_join("practice-a", role, NULL);
+    const char *email = new_address();
+    struct answer *r = invite(&manager.api, email, role);
+    cr_assert_eq(r->status, 201, "%s", r->http.body);
+    const char *id = answer_text(r, "id");
+    cr_expect_eq(send_again(&manager.api, invited(&owner, new_address()))->status, 403,
+                 "one with more than the sender may");
+    struct mail_read first = mail_wait(email, 1);
+    cr_assert_eq(
+        api_patch(&owner, api_text("/api/v1/staff/%s", manager.staff), 1, "{\"suspended\":true}")
+            ->status,
+        200);
+    expect_over(accept(first.code, PHRASE));
+    expect_state(&owner, id, "pending");
+    cr_expect_eq(send_again(&owner, id)->status, 200);
+    struct mail_read again = mail_wait(email, 2);
+    cr_expect_eq(accept(again.code, PHRASE)->status, 200);
+    mail_free(&first);
+    mail_free(&again);
+    member_close(&manager);
     api_close(&owner);
     api_release();
 }
