@@ -12,7 +12,7 @@
 #include "worker/perms.h"
 #include "worker/role_cache.h"
 
-#define KEYS_MAX   "50" /* alive in one practice */
+#define KEYS_MAX   "50" /* in one practice, not revoked */
 #define KEY_PREFIX "gmk_"
 enum { SECRET_BYTES = 32, KEY_TEXT = 4 + 43 + 1, HASH_TEXT = 2 + 64 + 1, MS = 1000 };
 

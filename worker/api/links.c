@@ -5,8 +5,6 @@
 
 #include <sodium.h>
 
-#include "common/link_token.h"
-#include "common/str.h"
 #include "worker/link_text.h"
 #include "worker/perms.h"
 #include "worker/qr.h"
@@ -274,15 +272,6 @@ static enum err add_secret(struct sbuf *out, const char *url, const PGresult *ta
     return e;
 }
 
-static void set_hash(struct call *c, const struct link_token *t)
-{
-    uint8_t hash[LINK_TOKEN_HASH];
-    char text[2 * LINK_TOKEN_HASH + 3] = "\\x";
-    link_token_hash(t, hash);
-    str_hex(hash, sizeof(hash), text + 2);
-    call_set(c, "secret_hash", text);
-}
-
 static enum err insert(struct call *c, const PGresult *target, const char *url)
 {
     PGresult *rows;
@@ -313,7 +302,7 @@ static enum err make(struct call *c, const struct stmt *find)
     char token[LINK_TOKEN_TEXT], url[URL_MAX];
     struct link_token t = link_token_make(&c->req->tenant.id);
     link_token_format(&t, token);
-    set_hash(c, &t);
+    link_set_hash(c, "secret_hash", &t);
     snprintf(url, sizeof(url), "%s/i/%s", c->env->settings->public_url, token);
     enum err e = insert(c, target, url);
     sodium_memzero(&t, sizeof(t));
