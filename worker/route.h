@@ -193,7 +193,6 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     client_routes[], appointment_routes[], link_routes[], link_open_routes[], guest_routes[],
     proposal_routes[], booking_policy_routes[], opening_hours_routes[], branding_routes[],
     guest_landing_routes[], guest_session_routes[], guest_move_routes[], guest_cancel_routes[],
-    guest_profile_routes[], guest_leave_routes[],
-    openapi_routes[];
+    guest_profile_routes[], guest_leave_routes[], openapi_routes[];
 
 #endif

@@ -188,7 +188,7 @@ static void write_city(struct guest_page *p)
 {
     const char *slash = strrchr(p->time_zone, '/');
     char *city = arena_text(p->call->arena, slice_of(slash ? slash + 1 : p->time_zone));
-    for (char *at = city; at && (at = strchr(at, '_'));) {
+    for (char *at = city ? strchr(city, '_') : NULL; at; at = strchr(at, '_')) {
         *at = ' ';
     }
     html_fmt(p->out, "%s", city);
