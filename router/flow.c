@@ -266,7 +266,7 @@ static enum err gate_tenant(const struct flow *f, struct exchange *x, const stru
     case TENANT_ACTIVE:
         return OK;
     case TENANT_READ_ONLY:
-        return method_is_safe(x->method) ? OK : E_TENANT_READ_ONLY;
+        return method_is_safe(x->method) || x->by_link ? OK : E_TENANT_READ_ONLY;
     case TENANT_SUSPENDED:
     case TENANT_CLOSING:
         return E_TENANT_SUSPENDED;
