@@ -81,6 +81,41 @@ static enum err fill_business(struct filling *f)
                  f->why);
 }
 
+/* Lunch is no time for clients to choose. */
+static enum err fill_hours(struct filling *f)
+{
+    static const char sql[] =
+        "insert into opening_hours(weekday, starts, minutes)"
+        " select d, make_time(h.from_min / 60, h.from_min % 60, 0), h.to_min - h.from_min"
+        " from generate_series(1, 6) d, lateral (select case when d < 6 then $4::int else $5::int"
+        "  end as closes) c, lateral (values ($1::int, least($2::int, c.closes)), ($3::int, "
+        "c.closes)"
+        " ) h(from_min, to_min) where h.to_min > h.from_min";
+    const struct demo_practice *p = f->practice;
+    const int minutes[] = { p->opens_min, p->lunch_from_min, p->lunch_to_min, p->closes_min,
+                            p->saturday_closes_min };
+    char text[ARRAY_LEN(minutes)][12];
+    const char *params[ARRAY_LEN(minutes)];
+    for (size_t i = 0; i < ARRAY_LEN(minutes); i++) {
+        snprintf(text[i], sizeof(text[i]), "%d", minutes[i]);
+        params[i] = text[i];
+    }
+    TRY(pg_do(f->db, "delete from opening_hours", 0, NULL, f->why));
+    return pg_do(f->db, sql, ARRAY_LEN(minutes), params, f->why);
+}
+
+/* Before the agenda, so that its visits carry these rules. */
+static enum err fill_rules(struct filling *f)
+{
+    const char *cutoff[] = { f->practice->cutoff_min }, *color[] = { f->practice->color };
+    TRY(fill_hours(f));
+    TRY(pg_do(f->db,
+              "update booking_policy set rules = rules || jsonb_build_object('cancel_cutoff_min',"
+              " $1::int, 'reschedule_cutoff_min', $1::int)",
+              1, cutoff, f->why));
+    return pg_do(f->db, "update branding set color = $1", 1, color, f->why);
+}
+
 static enum err fill_staff(struct filling *f, const char *owner_id)
 {
     static const char sql[] =
@@ -216,7 +251,7 @@ static const char appointment_sql[] =
     "insert into appointment(id, client_id, client_name, service_id, service_name, staff_id,"
     " staff_name, state, starts_at, ends_at, local_start, local_end, time_zone, buffer_before_min,"
     " buffer_after_min, price_minor, currency, cancelled_by, cancel_reason, version, created_at, "
-    "updated_at)"
+    "updated_at, policy)"
     " select r.id, r.client, c.name, r.service, s.name, r.staff, p.name, o.state, t.starts_at,"
     "  t.ends_at, l.starts,"
     "  t.ends_at at time zone $2, $2, s.buffer_before_min, s.buffer_after_min, s.price_minor,"
@@ -226,7 +261,8 @@ static const char appointment_sql[] =
     "   else 2 end,"
     "  b.created_at, case o.state when 'completed' then t.ends_at"
     "   when 'in_progress' then t.starts_at when 'no_show' then t.starts_at + interval '15 min'"
-    "   when 'cancelled' then b.cancelled_at else b.created_at end"
+    "   when 'cancelled' then b.cancelled_at else b.created_at end,"
+    "  (select rules from booking_policy)"
     " from jsonb_to_recordset($1::jsonb) r(id uuid, client uuid, service uuid, staff uuid,"
     "   day int, minute int, luck int)"
     " join client c on c.id = r.client join service s on s.id = r.service"
@@ -295,6 +331,7 @@ static enum err fill_agenda(struct filling *f)
 static enum err fill_all(struct filling *f, const char *owner_id)
 {
     TRY(fill_business(f));
+    TRY(fill_rules(f));
     TRY(fill_staff(f, owner_id));
     TRY(fill_services(f));
     TRY(fill_clients(f));

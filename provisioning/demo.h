@@ -24,6 +24,8 @@ struct demo_practice {
     int opens_min, closes_min;        /* minutes after midnight */
     int lunch_from_min, lunch_to_min; /* nobody is booked in between */
     int saturday_closes_min;          /* Sundays are closed */
+    const char *color;                /* #rrggbb, of its pages for clients */
+    const char *cutoff_min;           /* so long before a visit clients may cancel and move it */
     int first_client;                 /* where this practice begins in the list of people */
 };
 

@@ -46,5 +46,7 @@ const struct demo_practice demo_barber = {
     .lunch_from_min = 15 * 60,
     .lunch_to_min = 16 * 60,
     .saturday_closes_min = 18 * 60,
+    .color = "#b45309",
+    .cutoff_min = "120",
     .first_client = 500,
 };

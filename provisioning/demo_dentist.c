@@ -52,5 +52,7 @@ const struct demo_practice demo_dentist = {
     .lunch_from_min = 14 * 60,
     .lunch_to_min = 15 * 60,
     .saturday_closes_min = 14 * 60,
+    .color = "#0e7490",
+    .cutoff_min = "1440",
     .first_client = 0,
 };

@@ -259,14 +259,14 @@ static enum err gate_tenant(const struct flow *f, struct exchange *x, const stru
     x->tenant = *t;
     x->source = t->id;
     x->has_tenant = true;
-    if (x->kind == KIND_AUTH && !x->by_link) {
-        return OK; /* about the account, not the practice: whoever works there may leave */
+    if (x->kind == KIND_AUTH) {
+        return OK; /* about the account, or the link, not the practice: whoever works there may leave */
     }
     switch (t->state) {
     case TENANT_ACTIVE:
         return OK;
     case TENANT_READ_ONLY:
-        return method_is_safe(x->method) || x->by_link ? OK : E_TENANT_READ_ONLY;
+        return method_is_safe(x->method) ? OK : E_TENANT_READ_ONLY;
     case TENANT_SUSPENDED:
     case TENANT_CLOSING:
         return E_TENANT_SUSPENDED;

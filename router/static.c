@@ -134,16 +134,18 @@ static bool serve_file(struct exchange *x, int fd, const struct stat *st, struct
     char etag[ETAG_MAX];
     int n = snprintf(etag, sizeof(etag), "\"%" PRIx64 "-%" PRIx64 ".%lx\"", (uint64_t)st->st_size,
                      (uint64_t)st->st_mtim.tv_sec, (unsigned long)st->st_mtim.tv_nsec);
-    bool page = str_starts(type, SLICE("text/html")) || str_starts(type, SLICE("image/svg"));
+    bool html = str_starts(type, SLICE("text/html"));
+    bool page = html || str_starts(type, SLICE("image/svg"));
     struct http_answer a = {
         .status = 200,
         .content_type = type,
         .etag = { etag, (size_t)n },
         .cache_control = page ? SLICE("no-cache") : SLICE("public, max-age=3600"),
         .csp = page ? SLICE("default-src 'self'; style-src 'self' 'unsafe-inline'; "
-                            "img-src 'self' data:; frame-ancestors 'none'; object-src 'none'; "
-                            "base-uri 'none'")
+                            "img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; "
+                            "object-src 'none'; base-uri 'none'")
                     : (struct slice){ 0 },
+        .referrer_policy = html ? SLICE("no-referrer") : (struct slice){ 0 },
     };
     if (etag_matches(x->if_none_match, a.etag)) {
         a.status = 304;
@@ -154,11 +156,12 @@ static bool serve_file(struct exchange *x, int fd, const struct stat *st, struct
     return true;
 }
 
-/* A folder without its slash: relative links on its page would go wrong. */
+/* A folder without its slash: relative links on its page would go wrong. Browsers carry what stands behind "#" along (Fetch 4.4). */
 static bool redirect_to_folder(struct exchange *x)
 {
+    struct slice query = x->target, path = str_cut(&query, '?');
     char *location = arena_take(&x->arena, x->path.n + 1);
-    if (location == NULL || memchr(x->target.p, '%', x->target.n) != NULL) {
+    if (location == NULL || memchr(path.p, '%', path.n) != NULL) {
         return false; /* a decoded path is not a URL again */
     }
     memcpy(location, x->path.p, x->path.n);

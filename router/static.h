@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Files of one folder over GET and HEAD, with ETag and a strict Content-Security-Policy for pages. Never leaves the
- * folder, follows no symbolic link, shows no dot file. Reads a file (at most 8 MiB) at each request. */
+/* Files of one folder over GET and HEAD, with ETag and, for pages, a strict Content-Security-Policy and no Referer: what pages
+ * are made of is kept for an hour, so they name it with a version. Never leaves the folder, follows no symbolic link, shows no
+ * dot file. Reads a file (at most 8 MiB) at each request. */
 #ifndef GREMIO_STATIC_H
 #define GREMIO_STATIC_H
 

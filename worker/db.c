@@ -521,11 +521,17 @@ size_t db_poll_fds(const struct db *db, struct pollfd *fds, size_t max)
     return n;
 }
 
+/* libpq reads once a call: what the server said last hides from the first that it has closed. */
+static bool take_input(PGconn *pg)
+{
+    return PQconsumeInput(pg) && PQconsumeInput(pg) && PQstatus(pg) != CONNECTION_BAD;
+}
+
 void db_poll_done(struct db *db, const struct pollfd *fds, size_t n)
 {
     for (size_t i = n; i-- > 0;) {
         struct db_conn *c = db->live[i];
-        if (fds[i].revents && (!PQconsumeInput(c->pg) || PQstatus(c->pg) == CONNECTION_BAD)) {
+        if (fds[i].revents && !take_input(c->pg)) {
             lose(c, "closed_by_server");
         }
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/clock.h"
+#include "common/link_token.h"
 #include "common/str.h"
 #include "worker/role_cache.h"
 #include "worker/slot_env.h"
@@ -60,22 +61,32 @@ static enum err check_perms(struct call *c)
     return c->reach == REACH_NONE ? E_FORBIDDEN : OK;
 }
 
-/* Whose link it is only the practice can say: without one nothing runs, and the answer is that of a link nobody knows. Opening is no change of
- * what the practice keeps. */
-static enum err check_link(const struct call *c)
+/* Whose link it is only the practice can say: without one nothing runs in it, and the answer is that of a link nobody knows. In auth
+ * slots ext.link_find looks, and says what a practice's state means, so that guesses are counted alike whether there is one or not. */
+static enum err check_link(const struct call *c, const struct route_match *match)
 {
-    if (!c->req->has_tenant || !tenant_code_valid(slice_of(c->req->tenant.code))) {
+    struct link_token token;
+    if (link_token_parse(match->params[0], &token) != OK) {
         return E_LINK_EXPIRED;
     }
-    return c->req->tenant.state == TENANT_READ_ONLY ? OK : check_state(c);
+    struct uuid practice = link_token_tenant(&token);
+    explicit_bzero(&token, sizeof(token));
+    if (c->plan->kind == KIND_AUTH) {
+        return OK;
+    }
+    if (!c->req->has_tenant || !uuid_eq(&practice, &c->req->tenant.id) ||
+        !tenant_code_valid(slice_of(c->req->tenant.code))) {
+        return E_LINK_EXPIRED;
+    }
+    return check_state(c);
 }
 
 /* The router verified the token; what it says must still fit the practice it named. */
-static enum err check_access(struct call *c)
+static enum err check_access(struct call *c, const struct route_match *match)
 {
     const struct frame_request *req = c->req;
     if (c->route->open) {
-        return c->route->by_link ? check_link(c) : OK;
+        return c->route->by_link ? check_link(c, match) : OK;
     }
     if (!req->principal.present) {
         return E_UNAUTHENTICATED;
@@ -210,7 +221,7 @@ static enum err run_checks(struct call *c, int64_t now_us)
     if (now_us > c->req->deadline_us) {
         return E_DEADLINE;
     }
-    TRY(check_access(c));
+    TRY(check_access(c, &match));
     TRY(check_proof(c));
     if (c->req->body.n > c->env->routes->map.rows[match.row].max_body) {
         return E_BODY_TOO_LARGE;

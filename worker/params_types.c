@@ -45,6 +45,7 @@ FAULT(no_memory, "too_long", "La petición es demasiado grande", "The request is
 #define INT_SAFE   (INT64_C(9007199254740991)) /* what JSON can carry: 2^53 - 1 */
 #define OFFSET_END (16 * 60)                   /* minutes */
 #define DAY_MIN    (24 * 60)
+#define SPANS_MAX  12
 
 void params_bounds(const struct param *row, int64_t *min, int64_t *max)
 {
@@ -445,10 +446,13 @@ static const struct params_fault *check_spans(struct slice s, struct arena *aren
                                               struct value *out)
 {
     struct slice rest = s;
-    int free_from = 0;
+    int free_from = 0, count = 0;
     while (s.n && rest.p) {
         struct slice span = str_cut(&rest, ',');
         size_t at = 0;
+        if (++count > SPANS_MAX) {
+            return &too_long;
+        }
         int from = take_clock(span, &at);
         bool dash = from >= 0 && from < DAY_MIN && at < span.n && span.p[at++] == '-';
         int to = dash ? take_clock(span, &at) : -1;

@@ -24,14 +24,15 @@ build_failed() {
     die "$1 failed (all of it: $2)"
 }
 
-# build_web LOG: the API's documentation pages, made by npm once; without npm the API works and the pages are missing.
+# build_web LOG: what the router serves as files. The pages that mails lead to are copied; the API's documentation is made by npm
+# once, and without npm only that is missing.
 build_web() {
     local log=$1 out=$project/build/web
     if [[ -f $out/made && -z $(find "$project/web" -name node_modules -prune -o -type f -newer "$out/made" -print) ]]; then
         note 'already there'
         return 0
     fi
-    mkdir -p "$out"
+    "$project/web/build" --account "$out" || die 'the pages that mails lead to could not be made'
     if (packages_ensure_npm "$log") && "$project/web/build" "$out" >>"$log" 2>&1; then
         touch "$out/made"
     else

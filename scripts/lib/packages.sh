@@ -28,9 +28,9 @@ shellcheck cmd shellcheck
 binutils cmd nm
 librsvg2-bin cmd rsvg-convert
 zbar-tools cmd zbarimg
+jq cmd jq
 chromium cmd chromium
-chromium-driver cmd chromedriver
-jq cmd jq'
+chromium-driver cmd chromedriver'
 
 packages_there() {
     case $1 in

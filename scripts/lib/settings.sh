@@ -10,7 +10,7 @@ settings_write() {
     mkdir -p "$conf" "$1/mail"
     chmod 0700 "$1/mail"
     settings_file "$conf/router.conf" "listen = $3" "metrics_listen = $4" "slots_dir = $run/slots" \
-        "static_dir = $5" "db_password_file = $secrets/router.password" "$database"
+        "static_dir = $5" "public_url = ${url-}" "db_password_file = $secrets/router.password" "$database"
     settings_file "$conf/worker.conf" "slots_dir = $run/slots" "pool_key_file = $secrets/pool.key" \
         "auth_password_file = $secrets/auth.password" "sealing_key_file = $secrets/sealing.key" \
         "jobs_password_file = $secrets/jobs.password" "jobs_slots = 1" "mail_dir = $1/mail" "public_url = ${url:-http://$3}" "$database"

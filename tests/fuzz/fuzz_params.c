@@ -33,6 +33,8 @@ static const struct param rows[] = {
     { .name = "id", .in = IN_PATH, .type = T_UUID },
     ALL_TYPES(IN_QUERY, "q_"),
     ALL_TYPES(IN_BODY, "b_"),
+    { .name = "b_words", .in = IN_BODY, .type = T_WORDS, .choices = "one two" },
+    { .name = "b_spans", .in = IN_BODY, .type = T_SPANS },
     { .name = "b_null", .in = IN_BODY, .type = T_TEXT, .nullable = true },
     { 0 },
 };

@@ -342,11 +342,11 @@ Test(tokens, shapes_of_the_field)
     mint_close(&m);
 }
 
-/* A member with role staff reads and books, but does not run the practice. */
-Test(tokens, staff_may_not_do_what_owners_do)
+/* A receptionist reads and books, but does not run the practice. */
+Test(tokens, a_receptionist_may_not_do_what_owners_do)
 {
     struct mint m = mint_open();
-    char *claims = with_member(m.claims, "role", "\"staff\"");
+    char *claims = with_member(m.claims, "role", "\"receptionist\"");
     char *token = forge_es256(m.real, m.header, claims);
     struct api staff = api_anonymous();
     snprintf(staff.token, sizeof staff.token, "%s", token);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/api.h"
@@ -22,10 +23,10 @@
 
 #define ELEMENT    "element-6066-11e4-a52e-4f735466cecf" /* WebDriver's name for a web element's id */
 #define TIMEOUT_MS 120000
-#define WINDOW_MIN 500
+#define WINDOW_MIN 500 /* pixels: windows are no narrower, phones are emulated */
 
 struct browser {
-    pid_t driver;
+    pid_t keeper;
     int port;
     char session[80];
 };
@@ -97,21 +98,58 @@ static const char *text_of(struct json_object *value)
 
 /* ---- opening ---- */
 
+static void run_driver(int port, const char *home)
+{
+    char option[32];
+    snprintf(option, sizeof option, "--port=%d", port);
+    setenv("TMPDIR", home, 1);
+    setenv("HOME", home, 1);
+    unsetenv("LD_PRELOAD");
+    execlp("chromedriver", "chromedriver", option, "--log-level=OFF", (char *)NULL);
+    _exit(127);
+}
+
+/* Chromium outlives a driver that is killed: whoever has lost its parent becomes a child of the keeper, and is ended by it. */
+static void end_children(void)
+{
+    pid_t all[64];
+    do {
+        for (size_t i = 0, n = stack_children(getpid(), "", all, ARRAY_LEN(all)); i < n; i++) {
+            kill(all[i], SIGKILL);
+        }
+    } while (waitpid(-1, NULL, 0) > 0);
+}
+
+/* Lives until it is told to end, or the test has ended in whatever way. */
+static void keep_driver(pid_t test, int port, const char *home)
+{
+    sigset_t end, before;
+    int signo;
+    sigemptyset(&end);
+    sigaddset(&end, SIGTERM);
+    sigprocmask(SIG_BLOCK, &end, &before);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() == test && fork() == 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        run_driver(port, home);
+    }
+    if (getppid() == test) {
+        sigwait(&end, &signo);
+    }
+    end_children();
+    _exit(0);
+}
+
 static pid_t start_driver(int port)
 {
-    char option[32], home[300];
-    snprintf(option, sizeof option, "--port=%d", port);
-    snprintf(home, sizeof home, "%s/browser-%d", stack_env("GREMIO_STATE"), port);
+    pid_t self = getpid();
+    const char *home = api_text("%s/browser-%d", stack_env("GREMIO_STATE"), port);
     cr_assert_eq(mkdir(home, 0700), 0);
     pid_t pid = fork();
     cr_assert_geq(pid, 0);
     if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        setenv("TMPDIR", home, 1);
-        setenv("HOME", home, 1);
-        unsetenv("LD_PRELOAD");
-        execlp("chromedriver", "chromedriver", option, "--log-level=OFF", (char *)NULL);
-        _exit(127);
+        keep_driver(self, port, home);
     }
     return pid;
 }
@@ -160,7 +198,7 @@ struct browser *browser_open(const struct browser_options *options)
     struct browser *b = calloc(1, sizeof *b);
     int status;
     b->port = stack_free_port();
-    b->driver = start_driver(b->port);
+    b->keeper = start_driver(b->port);
     cr_assert(wait_until(driver_is_ready, &b->port, WAIT_LONG_MS), "chromedriver does not start");
     struct json_object *id,
         *value = ask(b->port, "POST", "/session", session_request(options), &status);
@@ -180,7 +218,7 @@ void browser_close(struct browser *b)
 {
     int status;
     json_object_put(ask(b->port, "DELETE", api_text("/session/%s", b->session), NULL, &status));
-    stack_stop(b->driver, SIGTERM);
+    stack_stop(b->keeper, SIGTERM);
     free(b);
 }
 
@@ -229,6 +267,29 @@ void browser_click(struct browser *b, const char *css)
     tell(b, api_text("%s/click", element(b, css)), "{}");
 }
 
+struct leaving {
+    struct browser *b;
+    const char *root; /* the page that is left: "/element/ID" of its root */
+};
+
+/* An element of a page that is gone is stale. */
+static bool has_left(void *arg)
+{
+    const struct leaving *l = arg;
+    int status;
+    json_object_put(ask(l->b->port, "GET", api_text("/session/%s%s/name", l->b->session, l->root),
+                        NULL, &status));
+    return status == 404;
+}
+
+void browser_follow(struct browser *b, const char *css)
+{
+    struct leaving l = { b, element(b, "html") };
+    browser_click(b, css);
+    cr_assert(wait_until(has_left, &l, WAIT_LONG_MS), "%s leads nowhere", css);
+    (void)element(b, "body"); /* the driver answers when the page has loaded */
+}
+
 void browser_fill(struct browser *b, const char *css, const char *text)
 {
     const char *path = element(b, css);
@@ -244,6 +305,71 @@ const char *browser_text(struct browser *b, const char *css)
 const char *browser_attribute(struct browser *b, const char *css, const char *name)
 {
     return text_of(command(b, "GET", api_text("%s/attribute/%s", element(b, css), name), NULL));
+}
+
+const char *browser_property(struct browser *b, const char *css, const char *name)
+{
+    return text_of(command(b, "GET", api_text("%s/property/%s", element(b, css), name), NULL));
+}
+
+bool browser_shows(struct browser *b, const char *css)
+{
+    const char *shown = browser_has(b, css)
+                            ? text_of(command(b, "GET", api_text("%s/displayed", element(b, css)),
+                                              NULL))
+                            : "";
+    return strcmp(shown, "true") == 0;
+}
+
+const char *browser_run(struct browser *b, const char *script)
+{
+    struct json_object *o = json_object_new_object();
+    json_object_object_add(o, "script", json_object_new_string(script));
+    json_object_object_add(o, "args", json_object_new_array());
+    const char *body = api_text("%s", json_object_to_json_string(o));
+    json_object_put(o);
+    return text_of(command(b, "POST", "/execute/sync", body));
+}
+
+/* ---- waiting ---- */
+
+struct expected {
+    struct browser *b;
+    const char *css, *part, *text;
+};
+
+/* The page may be going away meanwhile: what cannot be found or read is not there yet. */
+static bool has_text(void *arg)
+{
+    struct expected *e = arg;
+    int status;
+    struct json_object *id, *found, *text;
+    found = ask(e->b->port, "POST", api_text("/session/%s/element", e->b->session),
+                find_request(e->css), &status);
+    bool there = status == 200 && json_object_object_get_ex(found, ELEMENT, &id);
+    const char *path = there ? api_text("/session/%s/element/%s/text", e->b->session,
+                                        json_object_get_string(id))
+                             : NULL;
+    json_object_put(found);
+    if (!there) {
+        return false;
+    }
+    text = ask(e->b->port, "GET", path, NULL, &status);
+    e->text = text_of(text);
+    return status == 200 && strstr(e->text, e->part);
+}
+
+bool browser_says(struct browser *b, const char *css, const char *part)
+{
+    return has_text(&(struct expected){ .b = b, .css = css, .part = part });
+}
+
+const char *browser_wait(struct browser *b, const char *css, const char *part)
+{
+    struct expected e = { .b = b, .css = css, .part = part, .text = "" };
+    cr_assert(wait_until(has_text, &e, WAIT_LONG_MS), "%s never says \"%s\": \"%s\"", css, part,
+              e.text);
+    return e.text;
 }
 
 /* ---- looking at the whole page ---- */

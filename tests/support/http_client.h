@@ -8,7 +8,7 @@
 
 #include "common/base.h"
 
-#define HTTP_CLIENT_TIMEOUT_MS 30000
+#define HTTP_CLIENT_TIMEOUT_MS 60000
 #define HTTP_HEADERS_MAX       64
 
 struct http_client {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* One thread, one poll over all pairs of sockets. Only the server's direction is looked at: type byte, length, body. */
+/* One thread, one poll over all pairs of sockets. The server's direction is read by type byte, length, body; the
+ * client's is searched for a text (one read brings a whole request: they are short). */
 #include "tests/support/relay.h"
 
 #include <criterion/criterion.h>
@@ -9,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,7 +28,7 @@ struct pair {
     unsigned char head[HEAD_BYTES];
     size_t head_len;
     size_t body_left;
-    bool held;
+    bool named, held;
 };
 
 struct relay {
@@ -34,7 +36,8 @@ struct relay {
     int listener;
     struct sockaddr_un path, target;
     struct pair pairs[PAIRS_MAX];
-    atomic_int hold_at; /* 0: pass everything */
+    char said[64];
+    atomic_int hold_at; /* 0: pass everything; set after said */
     atomic_bool held, cut, stop;
 };
 
@@ -68,7 +71,7 @@ static size_t allowed(struct relay *r, struct pair *p, const char *bytes, size_t
             i += skip;
             continue;
         }
-        if (p->head_len == 0 && bytes[i] == atomic_load(&r->hold_at)) {
+        if (p->named && p->head_len == 0 && bytes[i] == atomic_load(&r->hold_at)) {
             atomic_store(&r->hold_at, 0);
             p->held = true;
             atomic_store(&r->held, true);
@@ -93,6 +96,8 @@ static bool pass(struct relay *r, struct pair *p, bool from_server)
         return n < 0 && errno == EINTR;
     }
     if (!from_server) {
+        p->named = p->named ||
+                   (atomic_load(&r->hold_at) && memmem(bytes, (size_t)n, r->said, strlen(r->said)));
         return send_all(p->server, bytes, (size_t)n);
     }
     return p->held || send_all(p->client, bytes, allowed(r, p, bytes, (size_t)n));
@@ -172,9 +177,10 @@ struct relay *relay_open(const char *folder)
     return r;
 }
 
-void relay_hold_at(struct relay *r, char type)
+void relay_hold_at(struct relay *r, char type, const char *said)
 {
     atomic_store(&r->held, false);
+    snprintf(r->said, sizeof r->said, "%s", said);
     atomic_store(&r->hold_at, type);
 }
 

@@ -10,9 +10,10 @@ struct relay;
 
 /* A relay for clients whose host is folder (made when missing), to the stack's server. The test fails when it cannot. */
 struct relay *relay_open(const char *folder);
-/* The next message of that type from the server ('Z', ready for query, comes after the commit) and all behind it on
- * the same connection are kept back. Once. */
-void relay_hold_at(struct relay *r, char type);
+/* From the connection on which the client says that text from now on, the server's next message of that type ('Z', ready
+ * for query, comes after the commit) and all behind it are kept back. Once. Other connections go on: slots of other kinds
+ * use the relay as well. */
+void relay_hold_at(struct relay *r, char type, const char *said);
 /* True once such a message came. */
 MUST_USE bool relay_wait_held(struct relay *r);
 /* Ends the connections there are, as if the server had died with its answers. */

@@ -33,14 +33,15 @@ struct lab {
 /* limit: the request_timeout, short only where a test waits for it. */
 static struct lab lab_open(const char *name, const char *limit)
 {
-    struct lab l = { .faults = faults_preload(), .metrics = stack_free_port() };
+    struct lab l = { .owner = api_login(OWNER_A), .metrics = stack_free_port() };
+    http_client_close(&l.owner.http); /* from here on the lab's own router */
+    l.faults = faults_preload();
     char *metrics = api_text("metrics_listen=127.0.0.1:%d", l.metrics);
     char *timeout = api_text("request_timeout=%s", limit);
     l.own = own_open(
         name, (const char *const[]){ "api_slots=1", "slow_slots=0", "lock_timeout=4s", NULL },
         (const char *const[]){ timeout, metrics, NULL });
     faults_stop_preload();
-    l.owner = api_login(OWNER_A);
     return l;
 }
 

@@ -198,9 +198,9 @@ static void reach_window(struct scene *s, struct http_client *c, const char *nam
     (void)own_slot(&s->own, "api");
     int64_t end = wait_now_ms() + WAIT_LONG_MS;
     while (api_get(&s->owner, PATH)->status != 200 && wait_now_ms() < end) {
-        wait_pause(); /* the slot is connected: the next ready-for-query is the commit's */
+        wait_pause(); /* the slot is connected: its next ready-for-query is the commit's */
     }
-    relay_hold_at(s->relay, 'Z');
+    relay_hold_at(s->relay, 'Z', name);
     send_client(s, c, name);
     cr_assert(relay_wait_held(s->relay), "no commit");
     cr_assert_eq(clients_called(s->super, name), 1, "held before the commit");

@@ -67,16 +67,16 @@ Test(guest_browser, a_visit_without_javascript)
     set_look(db, "#b45309");
     browser_go(b, url(api_text("/i/%s", s.link.token)));
     cr_expect(sees(b, "h1", "Su cita") && sees(b, "header", "Practice A"));
-    browser_click(b, "form button");
+    browser_follow(b, "form button");
     cr_expect_str_eq(browser_url(b), url("/i"));
     cr_expect(sees(b, "section h2", "lunes") && sees(b, "section h2", "10:00"));
-    browser_click(b, "form[action='/i/confirm'] button");
+    browser_follow(b, "form[action='/i/confirm'] button");
     cr_expect(sees(b, "[role=status]", "confirmada"));
     cr_expect(sees(b, ".state", "Confirmada por usted"));
-    browser_click(b, "a[href^='/i/reschedule']");
-    browser_click(b, "nav a:last-child");
+    browser_follow(b, "a[href^='/i/reschedule']");
+    browser_follow(b, "nav a:last-child");
     browser_click(b, ".times label");
-    browser_click(b, "form button");
+    browser_follow(b, "form button");
     cr_expect(sees(b, "[role=status]", "horario nuevo"), "%s", browser_text(b, "body"));
     cr_expect_str_neq(scene_visit(&s, "starts_at"), "");
     db_do(db, api_text("UPDATE appointment SET policy = policy || '{\"cancel_cutoff_min\": 43200}'"
@@ -86,7 +86,7 @@ Test(guest_browser, a_visit_without_javascript)
     cr_expect(sees(b, "[role=alert]", "Ya es tarde"), "%s", browser_text(b, "body"));
     cr_expect_not(browser_has(b, "a[href^='/i/cancel']"));
     cr_expect_str_eq(scene_visit(&s, "state"), "confirmed");
-    browser_click(b, "form[action='/i/leave'] button");
+    browser_follow(b, "form[action='/i/leave'] button");
     cr_expect(sees(b, "h1", "Hasta pronto"));
     browser_go(b, url("/i"));
     cr_expect(sees(b, "h1", "Su visita terminó"));
@@ -137,7 +137,7 @@ static void examine_all(const struct browser_options *options, const char *kind)
             api_text("%s-landing-date", kind));
     examine(b, "/i/nobodys", api_text("%s-wrong", kind));
     examine(b, api_text("/i/%s", s.link.token), api_text("%s-landing", kind));
-    browser_click(b, "form button");
+    browser_follow(b, "form button");
     examine(b, NULL, api_text("%s-session", kind));
     examine(b, "/i?done=confirmed", api_text("%s-session-done", kind));
     examine(b, "/i?problem=slot_taken", api_text("%s-session-problem", kind));

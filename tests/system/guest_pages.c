@@ -148,6 +148,47 @@ Test(guest_pages, wrong_links_look_alike)
     api_release();
 }
 
+/* The secret of one practice's link behind another one's id is nobody's. */
+Test(guest_pages, a_secret_opens_nothing_in_another_practice)
+{
+    struct scene s = scene_of("");
+    struct visitor v = { .language = "en" };
+    struct link_token own, other;
+    char text[LINK_TOKEN_TEXT];
+    cr_assert_eq(link_token_parse(slice_of(s.link.token), &own), OK);
+    cr_assert_eq(link_token_parse(slice_of(guess_of("practice-b")), &other), OK);
+    memcpy(own.b, other.b, sizeof(struct uuid));
+    link_token_format(&own, text);
+    const struct http_response *guess = visitor_get(&v, "/i/%s", guess_of("practice-b"));
+    expect_same(guess, visitor_get(&v, "/i/%s", text));
+    expect_same(guess, visitor_post(&v, api_text("/i/%s", text), ""));
+    cr_expect_eq(visitor_get(&v, "/i/%s", s.link.token)->status, 200);
+    scene_leave(&s, &v);
+}
+
+/* One address guesses on: it is made to wait, whether there is such a practice or not. */
+Test(guest_pages, guesses_are_counted_alike)
+{
+    struct visitor v = { .headers = NULL };
+    const char *const guesses[] = { guess_of("practice-a"), guess_of(NULL) };
+    for (int i = 0; i < 70; i++) {
+        const struct http_response *r = visitor_post(&v, api_text("/i/%s", guesses[i % 2]), "");
+        if (r->status != 410) {
+            break;
+        }
+        visitor_forget(&v);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(guesses); i++) {
+        const struct http_response *r = visitor_post(&v, api_text("/i/%s", guesses[i]), "");
+        scene_expect_led(r, api_text("/i/%s?problem=too_many_attempts", guesses[i]));
+    }
+    PGconn *db = db_super();
+    db_do(db, "DELETE FROM public.login_failure"); /* the other tests come from here, too */
+    PQfinish(db);
+    visitor_forget(&v);
+    api_release();
+}
+
 static void expect_kind(struct visitor *v, const struct scene *s)
 {
     const struct http_response *r = visitor_get(v, "/i/%s", s->link.token);

@@ -185,7 +185,7 @@ Test(input, refused_fields_are_named)
           "invalid_color" },
         { "/api/v1/services", "{\"name\":\"x\",\"duration_min\":30,\"currency\":\"pesos\"}",
           "/currency", "invalid_currency" },
-        { "/api/v1/staff", "{\"name\":\"x\",\"role\":\"admin\"}", "/role", "invalid_choice" },
+        { "/api/v1/staff", "{\"name\":\"x\",\"role\":\"admin\"}", "/role", "not_found" },
         { "/api/v1/staff", "{\"name\":\"x\",\"bookable\":1}", "/bookable", "wrong_type" },
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -18,7 +18,7 @@
 #define ME        "/api/v1/me"
 #define CTL(...)  stack_ctl((const char *const[]){ __VA_ARGS__, NULL }, NULL)
 
-TestSuite(keys, .timeout = 120);
+TestSuite(keys, .timeout = 240);
 
 /* Time passes for the keys. */
 static void let_pass(const char *interval)
@@ -59,6 +59,8 @@ static bool is_published(const char *kid)
 
 struct client {
     pthread_t thread;
+    struct api old,
+        now; /* logged in before it begins: what a thread asserts would end the program */
     atomic_uint asked, refreshed;
     unsigned failed;
     char first[200]; /* failure */
@@ -78,25 +80,25 @@ static void note(struct client *c, const struct answer *r)
 static void *run_client(void *arg)
 {
     struct client *c = arg;
-    struct api old = api_login(OWNER_A), now = api_login(OWNER_B);
+    struct api *old = &c->old, *now = &c->now;
     while (!atomic_load(&enough)) {
-        struct answer *r = api_post(&now, "/api/v1/auth/refresh", "{\"refresh_token\":\"%s\"}",
-                                    now.refresh);
+        struct answer *r = api_post(now, "/api/v1/auth/refresh", "{\"refresh_token\":\"%s\"}",
+                                    now->refresh);
         note(c, r);
         if (r->status == 200) {
-            snprintf(now.token, sizeof now.token, "%s", answer_text(r, "access_token"));
-            snprintf(now.refresh, sizeof now.refresh, "%s", answer_text(r, "refresh_token"));
+            snprintf(now->token, sizeof now->token, "%s", answer_text(r, "access_token"));
+            snprintf(now->refresh, sizeof now->refresh, "%s", answer_text(r, "refresh_token"));
             atomic_fetch_add(&c->refreshed, 1);
         }
         for (int i = 0; i < 5; i++) {
-            note(c, api_get(&now, ME));
-            note(c, api_get(&old, ME));
+            note(c, api_get(now, ME));
+            note(c, api_get(old, ME));
             atomic_fetch_add(&c->asked, 2);
         }
         api_release();
     }
-    api_close(&old);
-    api_close(&now);
+    api_close(old);
+    api_close(now);
     return NULL;
 }
 
@@ -128,6 +130,10 @@ static void see_progress(struct client *clients)
 Test(keys, nobody_notices_a_rotation)
 {
     static struct client clients[CLIENTS];
+    for (size_t i = 0; i < CLIENTS; i++) {
+        clients[i].old = api_login(OWNER_A);
+        clients[i].now = api_login(OWNER_B);
+    }
     for (size_t i = 0; i < CLIENTS; i++) {
         cr_assert_eq(pthread_create(&clients[i].thread, NULL, run_client, &clients[i]), 0);
     }

@@ -157,15 +157,15 @@ static void client_opens_confirms_and_moves(struct life *l)
     cr_expect(sees(b, "header", "Clínica Vida"), "%s", browser_text(b, "body"));
     cr_expect_eq(answer_int(api_get(&l->owner, "/api/v1/links/%s", l->link.id), "uses"), 0,
                  "looking at it uses nothing up");
-    browser_click(b, "form button");
+    browser_follow(b, "form button");
     const char *confirm = api_text("form[action='/i/confirm']:has(input[value='%s']) button",
                                    l->visit);
-    browser_click(b, confirm);
+    browser_follow(b, confirm);
     cr_expect(sees(b, "[role=status]", "confirmada"), "%s", browser_text(b, "body"));
-    browser_click(b, api_text("a[href*='/i/reschedule?appointment=%s']", l->visit));
-    browser_click(b, "nav a:last-child");
+    browser_follow(b, api_text("a[href*='/i/reschedule?appointment=%s']", l->visit));
+    browser_follow(b, "nav a:last-child");
     browser_click(b, ".times label");
-    browser_click(b, "form button");
+    browser_follow(b, "form button");
     cr_expect(sees(b, "[role=status]", "horario nuevo"), "%s", browser_text(b, "body"));
     cr_expect_not(browser_has(b, api_text("a[href*='/i/cancel?appointment=%s']", l->soon)),
                   "what is too late is not offered");

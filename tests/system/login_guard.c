@@ -6,12 +6,14 @@
 
 #include "tests/support/api.h"
 #include "tests/support/db.h"
+#include "tests/support/failures.h"
 #include "tests/support/stack.h"
+#include "tests/support/wait.h"
 
 #define FREE_TRIES    10
 #define ADDRESS_TRIES 100
 
-TestSuite(login_guard, .timeout = 240);
+TestSuite(login_guard, .timeout = 600);
 
 static struct answer *guess(const char *from, const char *email, const char *password)
 {
@@ -31,49 +33,53 @@ static void fail_often(const char *from, const char *email)
     }
 }
 
-static long waits(const struct answer *r)
+static int64_t held_ms;
+
+static void hold(void)
 {
-    const char *after = answer_header(r, "retry-after");
-    cr_expect_eq(r->status, 429);
-    cr_expect_str_eq(answer_code(r), "too_many_attempts");
-    return after ? strtol(after, NULL, 10) : 0;
+    held_ms = wait_now_ms();
+    failures_hold();
 }
 
-/* Time passes: every failure is so much older. */
-static void let_pass(const char *interval)
+/* What was tried after hold() has to wait that long; from then on the failures are as old as they were at hold(). */
+static void expect_wait(const struct answer *r, long seconds)
 {
-    PGconn *db = db_super();
-    db_number(db,
-              "WITH older AS (UPDATE public.login_failure SET latest = latest - $1::interval, "
-              "since = since - $1::interval RETURNING 1)"
-              " SELECT count(*) FROM older",
-              interval, NULL);
-    PQfinish(db);
+    const char *after = answer_header(r, "retry-after");
+    long said = after ? strtol(after, NULL, 10) - FAILURES_AHEAD_S : 0;
+    long passed = (long)(wait_now_ms() - held_ms) / 1000;
+    cr_assert_eq(r->status, 429, "%d", r->status);
+    cr_expect_str_eq(answer_code(r), "too_many_attempts");
+    cr_expect(said <= seconds && said >= seconds - passed, "%ld s, not %ld s, %ld s later", said,
+              seconds, passed);
+    failures_let_pass(api_text("%d seconds", FAILURES_AHEAD_S));
 }
 
 Test(login_guard, strangers_are_slowed_and_the_owner_is_not)
 {
     struct api owner = api_login(OWNER_A);
     fail_often("127.0.1.1", OWNER_A);
-    long wait = waits(guess("127.0.1.1", OWNER_A, stack_password()));
-    cr_expect(wait >= 1 && wait <= 2, "%ld s", wait);
+    hold();
+    expect_wait(guess("127.0.1.1", OWNER_A, stack_password()), 1);
     /* From another address that the account does not know either. */
-    waits(guess("127.0.1.2", OWNER_A, stack_password()));
+    hold();
+    expect_wait(guess("127.0.1.2", OWNER_A, stack_password()), 1);
     /* From where it has logged in before, as if nothing had been. */
+    hold();
     cr_expect_eq(guess(NULL, OWNER_A, stack_password())->status, 200);
-    waits(guess("127.0.1.2", OWNER_A, stack_password()));
+    expect_wait(guess("127.0.1.2", OWNER_A, stack_password()), 1);
     /* Each further failure doubles the time. */
-    long last = 0;
+    long wait = 1;
     for (int i = 0; i < 4; i++) {
-        let_pass(api_text("%ld seconds", last ? last : wait));
+        failures_let_pass(api_text("%ld seconds", wait));
         cr_assert_eq(guess("127.0.1.3", OWNER_A, "not the password")->status, 401);
-        long now = waits(guess("127.0.1.3", OWNER_A, stack_password()));
-        cr_expect_geq(now, last ? 2 * last - 1 : 2, "%ld s after %ld s", now, last);
-        last = now;
+        wait *= 2;
+        hold();
+        expect_wait(guess("127.0.1.3", OWNER_A, stack_password()), wait);
     }
     /* A refused try is not counted, so that asking on does not prolong it. */
-    cr_expect_leq(waits(guess("127.0.1.3", OWNER_A, stack_password())), last);
-    let_pass("16 minutes");
+    hold();
+    expect_wait(guess("127.0.1.3", OWNER_A, stack_password()), wait);
+    failures_let_pass("16 minutes");
     cr_expect_eq(guess("127.0.1.3", OWNER_A, stack_password())->status, 200);
     api_close(&owner);
     api_release();
@@ -83,11 +89,12 @@ Test(login_guard, a_known_address_is_counted_too)
 {
     struct api owner = api_login(OWNER_B);
     fail_often(NULL, OWNER_B);
-    waits(guess(NULL, OWNER_B, stack_password()));
-    let_pass("16 minutes");
+    hold();
+    expect_wait(guess(NULL, OWNER_B, stack_password()), 1);
+    failures_let_pass("16 minutes");
     cr_expect_eq(guess(NULL, OWNER_B, stack_password())->status, 200);
     fail_often(NULL, OWNER_B);
-    let_pass("3 seconds");
+    failures_let_pass("3 seconds");
     cr_expect_eq(guess(NULL, OWNER_B, stack_password())->status, 200);
     cr_expect_eq(guess(NULL, OWNER_B, "not the password")->status, 401, "success forgets nothing");
     api_close(&owner);
@@ -98,17 +105,19 @@ Test(login_guard, an_unknown_account_looks_the_same)
 {
     const char *nobody = "nobody-guessed@example.com";
     fail_often("127.0.2.1", nobody);
+    hold();
     struct answer *unknown = guess("127.0.2.1", nobody, "not the password");
-    cr_expect(waits(unknown) >= 1);
+    expect_wait(unknown, 1);
     cr_expect_eq(guess("127.0.2.1", "nobody-else@example.com", "not the password")->status, 401);
     fail_often("127.0.2.2", "owner-b@example.com");
+    hold();
     struct answer *known = guess("127.0.2.2", "owner-b@example.com", "not the password");
-    cr_expect(waits(known) >= 1);
+    expect_wait(known, 1);
     json_object_object_del(known->json, "request_id");
     json_object_object_del(unknown->json, "request_id");
     cr_expect_str_eq(json_object_to_json_string(known->json),
                      json_object_to_json_string(unknown->json));
-    let_pass("16 minutes");
+    failures_let_pass("16 minutes");
     api_release();
 }
 
@@ -120,7 +129,8 @@ Test(login_guard, one_address_may_not_try_everybody)
         cr_assert_eq(r->status, 401, "try %d: %d", i, r->status);
         api_release();
     }
-    waits(guess("127.0.3.1", "many-more@example.com", "not the password"));
+    hold();
+    expect_wait(guess("127.0.3.1", "many-more@example.com", "not the password"), 1);
     cr_expect_eq(guess("127.0.3.2", "many-more@example.com", "not the password")->status, 401);
     api_release();
 }
@@ -137,8 +147,9 @@ static long count_old(PGconn *db)
 Test(login_guard, a_trickle_is_forgotten)
 {
     for (int i = 0; i < 2 * FREE_TRIES; i++) {
-        cr_assert_eq(guess("127.0.5.1", "trickle@example.com", "not the password")->status, 401);
-        let_pass("2 minutes");
+        struct answer *r = guess("127.0.5.1", "trickle@example.com", "not the password");
+        cr_assert_eq(r->status, 401, "try %d: %d", i, r->status);
+        failures_let_pass("2 minutes");
     }
     api_release();
 }
@@ -153,15 +164,17 @@ Test(login_guard, logins_and_changes_are_counted_apart)
     cr_assert_eq(api_post(&thief, "/api/v1/auth/switch", "{\"tenant\":\"practice-a\"}")->status,
                  200);
     fail_often("127.0.6.2", OWNER_A);
-    waits(guess("127.0.6.1", OWNER_A, stack_password()));
+    hold();
+    expect_wait(guess("127.0.6.1", OWNER_A, stack_password()), 1);
     const char *body = "{\"password\":\"not it\",\"new_password\":\"otro-caballo-sin-bateria\"}";
     for (int i = 0; i < FREE_TRIES; i++) {
         cr_assert_eq(api_post(&thief, "/api/v1/auth/password", "%s", body)->status, 422, "try %d",
                      i);
     }
-    waits(api_post(&thief, "/api/v1/auth/password", "%s", body));
+    hold();
+    expect_wait(api_post(&thief, "/api/v1/auth/password", "%s", body), 1);
     cr_expect_eq(guess(NULL, OWNER_A, stack_password())->status, 200);
-    let_pass("16 minutes");
+    failures_let_pass("16 minutes");
     api_close(&owner);
     api_close(&thief);
     api_release();

@@ -114,7 +114,8 @@ Test(recovery, a_link_gives_a_new_password_once)
     cr_expect_eq(choose(m.code, "kurz")->status, 422);
     cr_expect_eq(choose(m.code, "password123")->status, 422);
     struct api nobody = api_anonymous();
-    cr_expect_eq(api_get(&nobody, "/auth/reset")->status, 404);
+    cr_expect_eq(api_get(&nobody, "/auth/reset")->status, 301);
+    cr_expect_eq(api_get(&nobody, "/auth/reset/")->status, 200);
     cr_expect_eq(api_get(&nobody, RESET "?token=%s", m.code)->status, 405);
     api_close(&nobody);
     struct answer *done = choose(m.code, fresh);

@@ -16,7 +16,7 @@
 
 #include "common/clock.h"
 #include "common/secret.h"
-#include "tests/support/api.h"
+#include "tests/support/guest.h"
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
 
@@ -70,7 +70,8 @@ static void plant_login(const struct api *a)
 struct client {
     pthread_t thread;
     atomic_uint done;
-    const char *token;
+    const char *token, *link,
+        *guest; /* link: what stands behind /i/; guest: the token of who opened it */
     unsigned number;
     char wrong[64]; /* a password somebody might have elsewhere */
 };
@@ -79,13 +80,30 @@ static atomic_bool enough;
 
 #define JSON "Content-Type: application/json\r\n"
 
+#define KINDS 11
+
+static const char *const links[] = {
+    "GET /i/%s HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n",
+    "GET /i/%s HTTP/1.1\r\nHost: x\r\n\r\n",
+    "POST /i/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    "POST /i/%s/code HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    "POST /i/%s HTTP/1.1\r\nHost: x\r\nContent-Type: "
+    "application/x-www-form-urlencoded\r\nContent-Length: 6\r\n\r\ncode=%%",
+    "DELETE /i/%s HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /i/%s/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /i/%sx HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /api/v1/clients/%s HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /i?token=%s HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: x\r\nReferer: http://x/i/%s\r\n\r\n",
+};
+
 /* Requests that carry secrets in the right and in wrong places; the marker is none and must be found in the log. */
 static size_t write_request(const struct client *c, unsigned n, char out[12000])
 {
     char body[9000] = "", head[9000] = "";
     const char *line = "GET /api/v1/clients?limit=5";
     snprintf(head, sizeof head, "Authorization: Bearer %s\r\n", c->token);
-    switch (n % 9) {
+    switch (n % KINDS) {
     case 1:
         line = "POST /api/v1/auth/login";
         snprintf(head, sizeof head, JSON);
@@ -122,6 +140,13 @@ static size_t write_request(const struct client *c, unsigned n, char out[12000])
         return (size_t)snprintf(out, 12000,
                                 "GET /api/v1/%s/clients HTTP/1.1\r\nHost: x\r\nBroken %s\r\n\r\n",
                                 c->wrong, c->token);
+    case 9: /* a link where it belongs and where it does not, by browsers and by those who guess */
+        return (size_t)snprintf(out, 12000, links[n / KINDS % ARRAY_LEN(links)], c->link);
+    case 10:
+        line = n / KINDS % 2 ? "POST /i/confirm" : "GET /i";
+        snprintf(head, sizeof head, "Cookie: gremio_guest=%s%s\r\nAccept: text/html\r\n", c->guest,
+                 n / KINDS % 3 ? "" : "x");
+        break;
     default:
         break;
     }
@@ -138,11 +163,8 @@ static void *run_client(void *arg)
     struct http_response r;
     char request[12000];
     for (unsigned n = 0; !enough; n++) {
-        size_t len = write_request(c,
-                                   n % 200 == 1 ? 1
-                                   : n % 9 == 1 ? 0
-                                                : n,
-                                   request); /* hashing is slow */
+        unsigned kind = n % 200 == 1 ? 1 : n % KINDS == 1 ? 0 : n; /* hashing is slow */
+        size_t len = write_request(c, kind, request);
         if (http.fd < 0 && !http_client_open(&http, stack_host(), stack_port())) {
             continue;
         }
@@ -267,6 +289,23 @@ static void search_family(pid_t parent)
     }
 }
 
+/* A client's link: made, opened rightly and wrongly, and what its guest does then. */
+static void plant_link(struct api *owner)
+{
+    const char *client = api_new_client(owner, api_unique("Secret"));
+    struct guest_link l = guest_link_to(owner, api_text("clients/%s", client), GUEST_ALL_SCOPES);
+    plant("secret of a link", l.token);
+    struct api guest = guest_enter(l.token);
+    plant("access token of a guest", guest.token);
+    guest_proposal(owner, &guest, client, "Otra");
+    cr_expect_eq(guest_open(l.token, ",\"code\":1")->status, 422);
+    cr_expect_eq(guest_open(l.token, ",\"nonsense\":\"x\"")->status, 422);
+    api_send(owner, "POST", api_text("/api/v1/links/%s/revoke", l.id), NULL, NULL);
+    cr_expect_eq(guest_open(l.token, "")->status, 410);
+    cr_expect_eq(api_get(&guest, "/api/v1/guest/me")->status, 410);
+    api_close(&guest);
+}
+
 /* ---- failures ---- */
 
 static void kill_a_slot(pid_t worker)
@@ -329,10 +368,19 @@ Test(secrets, are_nowhere)
     struct api a = api_login(OWNER_A), b = api_login(OWNER_B);
     plant_login(&a);
     plant_login(&b);
+    plant_link(&a);
+    struct guest_link link = guest_link_to(&a, api_text("clients/%s", api_new_client(&a, "Ana")),
+                                           "");
+    struct api guest = guest_enter(link.token);
+    plant("token of a link", link.token);
+    plant("secret part of a link", link.token + strlen(link.token) - 32);
+    plant("token of a guest", guest.token);
     int64_t end = wait_now_ms() + (soak ? strtol(soak, NULL, 10) * 1000 : 0);
     for (unsigned i = 0; i < CLIENTS; i++) {
         clients[i].token = i % 2 ? b.token : a.token;
         clients[i].number = i;
+        clients[i].link = link.token;
+        clients[i].guest = guest.token;
         snprintf(clients[i].wrong, sizeof clients[i].wrong, "Wrong-%s%u", "b7e1c5fa93d2408e", i);
         plant("password that was tried", clients[i].wrong);
         pthread_create(&clients[i].thread, NULL, run_client, &clients[i]);
@@ -355,6 +403,7 @@ Test(secrets, are_nowhere)
     search_logs();
     printf("secrets: %zu planted, %u requests, %zu bytes searched, 0 found\n", secret_count,
            requests, scanned);
+    api_close(&guest);
     api_close(&a);
     api_close(&b);
     api_release();

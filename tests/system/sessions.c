@@ -17,7 +17,7 @@
 #define PASSWORD "/api/v1/auth/password"
 #define ME       "/api/v1/me"
 
-TestSuite(sessions, .timeout = 120);
+TestSuite(sessions, .timeout = 300);
 
 /* A new account with the stack's password that belongs to practice a and, both, to b. */
 static const char *new_account(bool both)

@@ -2,6 +2,7 @@
 /* A slot spoken to directly, as a router would or as a broken one might: batches of mixed practices, wrong codes and
  * codes, deadlines, cancellations, broken frames, backends killed under it. */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -529,15 +530,22 @@ Test(slot, an_idle_connection_that_was_closed_is_not_used)
     struct fixture f = begin();
     struct frame_request r = request_of(&f.a, 1, "/api/v1/business");
     cr_assert_eq(ask(&f.peer, &r).status, 200);
+    pid_t slot;
+    cr_assert_eq(stack_children(stack_worker(), "api-00", &slot, 1), 1);
     for (uint64_t i = 2; i < 6; i++) {
+        kill(slot,
+             i % 2 ? SIGCONT : SIGSTOP); /* every other time it finds end and request together */
         long gone = db_number(f.super,
                               "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
                               " WHERE application_name = 'gremio api-00'",
                               NULL);
         cr_assert_eq(gone, 1);
         r = new_client(&f.a, i, "");
-        struct answer a = ask(&f.peer, &r);
-        cr_assert_eq(a.status, 201, "%s", a.body);
+        put(&f.peer, &r);
+        peer_send(&f.peer);
+        kill(slot, SIGCONT);
+        struct answer a = peer_reply(&f.peer);
+        cr_expect_eq(a.status, 201, "%s", a.body);
     }
     end(&f);
 }

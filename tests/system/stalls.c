@@ -223,11 +223,11 @@ Test(stalls, a_database_that_stands_still_is_waited_out)
     size_t n, requests = 0, late = 0, refused = 0;
     const char *stall = getenv("SOAK_STALL");
     log_in(people);
-    struct own o = own_open("server",
-                            (const char *const[]){ "api_slots=2", "slow_slots=0",
-                                                   "statement_timeout=2s", "lock_timeout=1s",
-                                                   NULL },
-                            (const char *const[]){ "request_timeout=1s", "queue_max=20", NULL });
+    struct own o = own_open(
+        "server",
+        (const char *const[]){ "api_slots=2", "slow_slots=0", "statement_timeout=2s",
+                               "lock_timeout=1s", NULL },
+        (const char *const[]){ "request_timeout=1s", "queue_max=20", "tenant_rate=0", NULL });
     expect_served("a database", people, 16);
     pid_t slots[2], again[2];
     cr_assert_eq(stack_children(o.worker, "api", slots, 2), 2);

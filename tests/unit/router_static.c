@@ -94,6 +94,11 @@ static const struct {
     { "/app.js?v=1", "200", "Cache-Control: public, max-age=3600\r\n", "let a;" },
     { "/zero.txt", "200", "Content-Length: 0\r\n", "" },
     { "/docs", "301", "Location: /docs/\r\n", "" },
+    { "/docs/deep", "301", "Location: /docs/deep/\r\n", "" },
+    { "/docs?from=a%20mail", "301", "Location: /docs/\r\n", "" },
+    { "/do%63s", "404", "", NULL },
+    { "/docs/index.html", "200", "Referrer-Policy: no-referrer\r\n", "docs page" },
+    { "/", "200", "form-action 'self'", "root page" },
     { "/docs/", "200", "text/html", "docs page" },
     { "/api/docs", "301", "Location: /api/docs/\r\n", "" },
     { "/api/docs/", "200", "text/html", "docs page" },
@@ -129,6 +134,18 @@ Test(static_files, table)
         cr_expect_null(strstr(in->text, "root:"));
         rig_hang_up(in);
     }
+}
+
+/* Only pages have addresses that tell something, and only they are asked for anew each time. */
+Test(static_files, what_pages_are_made_of_is_kept)
+{
+    struct rig_in *in = get("/app.js", "");
+    cr_expect_null(strstr(in->text, "Referrer-Policy"));
+    cr_expect_null(strstr(in->text, "no-cache"));
+    rig_hang_up(in);
+    in = get("/docs", "");
+    cr_expect_not_null(strstr(in->text, "Cache-Control: no-cache\r\n"), "%s", in->text);
+    rig_hang_up(in);
 }
 
 Test(static_files, not_modified)

@@ -100,6 +100,13 @@ Test(sbuf, big_endian)
     }
 }
 
+Test(sbuf, percent_coding)
+{
+    sbuf_reset(&b, 1 << 20);
+    sbuf_percent(&b, (struct slice){ "aZ09-._~ \0%/ñ\n", 15 });
+    cr_expect_str_eq(b.data, "aZ09-._~%20%00%25%2F%C3%B1%0A");
+}
+
 static const char *json(struct slice s)
 {
     sbuf_reset(&b, 1 << 20);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "common/clock.h"
+#include "common/link_token.h"
 #include "worker/exact.h"
 #include "worker/gate.h"
 #include "worker/perms.h"
@@ -75,6 +76,16 @@ static const struct route table[] = {
       .summary = "s",
       .open = true,
       .cost = COST_AUTH,
+      .handler = handle,
+      .shape = SHAPE_RAW,
+      .success = 200 },
+    { .method = M_POST,
+      .path = "/i/{token}",
+      .summary = "s",
+      .open = true,
+      .by_link = true,
+      .cost = COST_AUTH,
+      .params = token_param,
       .handler = handle,
       .shape = SHAPE_RAW,
       .success = 200 },
@@ -288,10 +299,16 @@ Test(gate, open_routes_need_nobody)
     cr_assert_null(call.builtins[BUILTIN_ME_MEMBER].text);
 }
 
+#define TOKEN "AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXxYyZz0w"
+
 Test(gate, a_link_runs_in_its_practice_or_not_at_all)
 {
-    req.path = SLICE("/i/abc");
+    struct link_token token;
+    cr_assert_eq(link_token_parse(SLICE(TOKEN), &token), OK);
+    req.path = SLICE("/i/" TOKEN);
     req.principal = (struct principal){ 0 };
+    cr_assert_eq(check(), E_LINK_EXPIRED, "another practice's");
+    req.tenant.id = link_token_tenant(&token);
     cr_assert_eq(check(), OK);
     cr_assert_null(call.builtins[BUILTIN_ME_MEMBER].text);
     req.tenant.state = TENANT_SUSPENDED;
@@ -300,8 +317,22 @@ Test(gate, a_link_runs_in_its_practice_or_not_at_all)
     strcpy(req.tenant.code, "A");
     cr_assert_eq(check(), E_LINK_EXPIRED);
     strcpy(req.tenant.code, "abcd");
+    req.path = SLICE("/i/" TOKEN "A");
+    cr_assert_eq(check(), E_LINK_EXPIRED, "what is no token is nobody's");
+    req.path = SLICE("/i/" TOKEN);
     req.has_tenant = false;
     cr_assert_eq(check(), E_LINK_EXPIRED, "as of a link that nobody knows");
+}
+
+Test(gate, a_link_is_opened_where_guesses_are_counted)
+{
+    env.kind = KIND_AUTH;
+    req = (struct frame_request){ .method = M_POST,
+                                  .path = SLICE("/i/" TOKEN),
+                                  .deadline_us = 1000 };
+    cr_assert_eq(check(), OK);
+    req.path = SLICE("/i/short");
+    cr_assert_eq(check(), E_LINK_EXPIRED);
 }
 
 Test(gate, if_match_field)

@@ -129,6 +129,25 @@ Test(openapi, nests_dotted_columns)
     AT(visit, "client", "properties", "name");
     AT(visit, "service", "properties", "id");
     cr_assert_str_eq(json_object_get_string(AT(visit, "starts_at", "format")), "date-time");
+    struct json_object *guest = AT(doc, "components", "schemas", "guest_appointments",
+                                   "properties");
+    AT(guest, "can", "properties", "confirm");
+    AT(guest, "can", "properties", "reschedule", "properties", "left");
+    struct json_object *made = AT(doc, "components", "schemas", "clients_links_POST", "properties");
+    AT(made, "texts", "properties", "es", "properties", "whatsapp_url");
+    AT(made, "expires_at");
+    json_object_put(doc);
+}
+
+Test(openapi, shows_lists)
+{
+    struct json_object *doc = document();
+    struct json_object *body = AT(doc, "paths", "/api/v1/clients/{id}/links", "post", "requestBody",
+                                  "content", "application/json", "schema", "properties");
+    struct json_object *scopes = AT(body, "scopes");
+    cr_assert_str_eq(json_object_get_string(AT(scopes, "type")), "array");
+    cr_assert_eq(json_object_array_length(AT(scopes, "items", "enum")), 5);
+    cr_assert_eq(json_object_array_length(AT(scopes, "default")), 4);
     json_object_put(doc);
 }
 

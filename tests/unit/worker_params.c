@@ -246,6 +246,32 @@ static const struct sample samples[] = {
     { T_CHOICE, "one two", NULL },
     { T_PASSWORD, "\x01 any", "\x01 any" },
     { T_PASSWORD, "", NULL },
+    { T_WORDS, "two", "{two}" },
+    { T_WORDS, "two,one", "{two,one}" },
+    { T_WORDS, "two,two", NULL },
+    { T_WORDS, "one,two,one", NULL },
+    { T_WORDS, "", NULL },
+    { T_WORDS, "one,", NULL },
+    { T_WORDS, "one two", NULL },
+    { T_WORDS, "{one}", NULL },
+    { T_SPANS, "", "{}" },
+    { T_SPANS, "09:00-14:00", "{09:00-14:00}" },
+    { T_SPANS, "00:00-24:00", "{00:00-24:00}" },
+    { T_SPANS, "09:00-14:00,14:00-02:00", "{09:00-14:00,14:00-02:00}" },
+    { T_SPANS, "08:00-08:00", "{08:00-08:00}" },
+    { T_SPANS, "14:00-02:00,15:00-16:00", NULL },
+    { T_SPANS, "09:00-14:00,13:59-15:00", NULL },
+    { T_SPANS, "24:00-01:00", NULL },
+    { T_SPANS, "09:00-24:01", NULL },
+    { T_SPANS, "09:60-14:00", NULL },
+    { T_SPANS, "9:00-14:00", NULL },
+    { T_SPANS, "09:00-14:00 ", NULL },
+    { T_SPANS, "09:00-14:00,", NULL },
+    { T_SPANS, "-09:00-14:00", NULL },
+    { T_SPANS,
+      "01:00-01:01,02:00-02:01,03:00-03:01,04:00-04:01,05:00-05:01,06:00-06:01,07:00-07:01,"
+      "08:00-08:01,09:00-09:01,10:00-10:01,11:00-11:01,12:00-12:01,13:00-13:01",
+      NULL },
 };
 
 Test(params, every_type)
@@ -254,7 +280,8 @@ Test(params, every_type)
         const struct sample *s = &samples[i];
         const struct param row = { .name = "x",
                                    .type = s->type,
-                                   .choices = s->type == T_CHOICE ? "one two" : NULL };
+                                   .choices = s->type == T_CHOICE || s->type == T_WORDS ? "one two"
+                                                                                        : NULL };
         struct value v = { 0 };
         const struct params_fault *fault = params_text(&row, slice_of(s->in), &arena, &v);
         cr_expect_eq(fault == NULL, s->out != NULL, "type %d: \"%s\"", s->type, s->in);
@@ -270,6 +297,52 @@ Test(params, lengths_count_characters)
     struct value v = { 0 };
     cr_assert_null(params_text(&row, slice_of("\xc3\xa9\xc3\xa9\xc3\xa9"), &arena, &v));
     cr_assert_str_eq(params_text(&row, slice_of("abcd"), &arena, &v)->code, "too_long");
+}
+
+/* A body's list: texts alone, none of which can be taken for two. */
+Test(params, lists)
+{
+    static const struct param lists[] = {
+        { .name = "w", .in = IN_BODY, .type = T_WORDS, .choices = "one two", .fallback = "one" },
+        { .name = "s", .in = IN_BODY, .type = T_SPANS, .fallback = "" },
+        { 0 },
+    };
+    static const struct {
+        const char *body;
+        const char *code, *w, *s; /* code NULL: taken */
+    } cases[] = {
+        { "{}", NULL, "{one}", "{}" },
+        { "{\"w\":[\"two\",\"one\"],\"s\":[]}", NULL, "{two,one}", "{}" },
+        { "{\"s\":[\"09:00-10:00\",\"11:00-12:00\"]}", NULL, "{one}", "{09:00-10:00,11:00-12:00}" },
+        { "{\"w\":[]}", "too_short", NULL, NULL },
+        { "{\"w\":[\"one,two\"]}", "wrong_type", NULL, NULL },
+        { "{\"w\":[\"\"]}", "wrong_type", NULL, NULL },
+        { "{\"w\":[\"one\",\"\"]}", "invalid_choice", NULL, NULL },
+        { "{\"w\":[1]}", "wrong_type", NULL, NULL },
+        { "{\"w\":[[\"one\"]]}", "wrong_type", NULL, NULL },
+        { "{\"w\":\"one\"}", "wrong_type", NULL, NULL },
+        { "{\"w\":{}}", "wrong_type", NULL, NULL },
+        { "{\"w\":null}", "not_null", NULL, NULL },
+        { "{\"w\":[\"one\",\"one\"]}", "duplicate_value", NULL, NULL },
+    };
+    const struct route r = { .method = M_POST, .path = "/x", .params = lists };
+    const struct route_match match = { 0 };
+    struct sbuf why;
+    sbuf_init(&why);
+    cr_assert_eq(params_compile(&r, NULL, &plan, &why), OK, "%s", why.data);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct frame_request req = { .body = slice_of(cases[i].body),
+                                     .content_type = SLICE("application/json") };
+        problem = (struct problem){ 0 };
+        enum err e = params_read(&plan, &req, &match, &arena, values, &problem);
+        cr_expect_eq(e == OK, cases[i].code == NULL, "%s", cases[i].body);
+        if (cases[i].code) {
+            cr_expect_str_eq(problem.fields[0].code, cases[i].code, "%s", cases[i].body);
+        } else {
+            cr_expect_str_eq(values[0].text, cases[i].w);
+            cr_expect_str_eq(values[1].text, cases[i].s);
+        }
+    }
 }
 
 /* ---- boot ---- */
@@ -304,6 +377,8 @@ Test(params, rows_that_cannot_work)
     refused(choice, "/x", "choices");
     refused(column, "/x", "type");
     refused(nowhere, "/x", "place");
+    const struct param list[] = { { .name = "a", .in = IN_QUERY, .type = T_SPANS }, { 0 } };
+    refused(list, "/x", "lists");
 }
 
 #define FORM "application/x-www-form-urlencoded"

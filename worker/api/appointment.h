@@ -75,9 +75,13 @@ extern const struct stmt appointment_history;
 
 /* Sets :to_time and :has_offset from the text of a T_TIME. */
 MUST_USE enum err appointment_ask_time(struct call *c, const char *text);
-/* Takes the locks, then reads what the place in the agenda needs and sets :instant; of a client or service that stays
- * nothing is asked. E_INVALID, E_TIME_NONEXISTENT, E_TIME_AMBIGUOUS. Needs APPOINTMENT_PLACE_VARS, appointment_lock and appointment_check. */
-MUST_USE enum err appointment_check_place(struct call *c, bool other_client, bool other_service);
+/* Which of them must be there and active: whoever stays as agreed need not be. */
+struct appointment_ask {
+    bool client, service, staff;
+};
+/* Takes the locks, then reads what the place in the agenda needs and sets :instant. E_INVALID, E_TIME_NONEXISTENT, E_TIME_AMBIGUOUS. Needs
+ * APPOINTMENT_PLACE_VARS, appointment_lock and appointment_check. */
+MUST_USE enum err appointment_check_place(struct call *c, struct appointment_ask ask);
 /* 409 that names found's state. */
 enum err appointment_refuse_state(struct call *c, const PGresult *found);
 

@@ -58,20 +58,20 @@ static enum err take_instant(struct call *c, const PGresult *check)
 }
 
 /* The two statements travel together. */
-enum err appointment_check_place(struct call *c, bool other_client, bool other_service)
+enum err appointment_check_place(struct call *c, struct appointment_ask ask)
 {
     PGresult *check;
     TRY(call_post(c, &appointment_lock));
     TRY(call_query(c, &appointment_check, &check));
-    if (other_client && !is_true(check, "client_ok")) {
+    if (ask.client && !is_true(check, "client_ok")) {
         return refuse_missing(c, "/client_id", "No existe ese cliente o está archivado",
                               "There is no such client, or it is archived");
     }
-    if (other_service && !is_true(check, "service_ok")) {
+    if (ask.service && !is_true(check, "service_ok")) {
         return refuse_missing(c, "/service_id", "No existe ese servicio o está archivado",
                               "There is no such service, or it is archived");
     }
-    if (!is_true(check, "staff_ok")) {
+    if (ask.staff && !is_true(check, "staff_ok")) {
         return refuse_missing(c, "/staff_id", "Esa persona no existe, no da citas o está archivada",
                               "There is nobody of that id who takes appointments");
     }

@@ -153,7 +153,7 @@ static enum err appointment_create(struct call *c)
     call_set(c, "to_service", call_get(c, "service_id")->text);
     call_set(c, "to_staff", call_get(c, "staff_id")->text);
     TRY(appointment_ask_time(c, call_get(c, "starts_at")->text));
-    TRY(appointment_check_place(c, true, true));
+    TRY(appointment_check_place(c, (struct appointment_ask){ true, true, true }));
     PGresult *rows;
     TRY(call_query(c, &appointment_book, &rows));
     return call_answer(c, rows);
@@ -185,7 +185,9 @@ static enum err place_again(struct call *c, const PGresult *found)
     call_set(c, "to_minutes", call_get(c, "duration_min")->text);
     call_set(c, "note_given", call_get(c, "notes")->present ? "t" : "f");
     call_set(c, "to_notes", call_get(c, "notes")->text);
-    TRY(appointment_check_place(c, false, call_get(c, "service_id")->present));
+    const struct appointment_ask ask = { .service = call_get(c, "service_id")->present,
+                                         .staff = true };
+    TRY(appointment_check_place(c, ask));
     PGresult *rows;
     TRY(call_query(c, &appointment_place, &rows));
     return call_answer(c, rows);

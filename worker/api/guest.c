@@ -379,7 +379,7 @@ enum err guest_do_move(struct call *c)
     call_set(c, "to_service", call_cell(found, 0, "service_id"));
     call_set(c, "to_staff", call_cell(found, 0, "staff_id"));
     TRY(appointment_ask_time(c, call_get(c, "starts_at")->text));
-    TRY(appointment_check_place(c, false, false));
+    TRY(appointment_check_place(c, (struct appointment_ask){ 0 })); /* guest_fits asks for staff */
     TRY(call_query(c, &guest_fits, &rows));
     if (PQntuples(rows) == 0) {
         return call_refuse_field(c, "/starts_at", "not_offered",

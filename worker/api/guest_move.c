@@ -136,7 +136,9 @@ static void write_days(struct guest_page *p, const char *id, const char *today,
         write_link(p, id, strcmp(before, today) > 0 ? before : today,
                    guest_page_say(p->call, "← Días anteriores", "← Earlier days"));
     }
-    write_link(p, id, after, guest_page_say(p->call, "Días siguientes →", "Later days →"));
+    if (after[0]) {
+        write_link(p, id, after, guest_page_say(p->call, "Días siguientes →", "Later days →"));
+    }
     sbuf_text(p->out, "</nav>\n");
 }
 

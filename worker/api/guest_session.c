@@ -188,8 +188,8 @@ static void write_city(struct guest_page *p)
 {
     const char *slash = strrchr(p->time_zone, '/');
     char *city = arena_text(p->call->arena, slice_of(slash ? slash + 1 : p->time_zone));
-    for (char *at = city ? strchr(city, '_') : NULL; at; at = strchr(at, '_')) {
-        *at = ' ';
+    for (size_t i = 0; city && city[i]; i++) {
+        city[i] = (char)(city[i] == '_' ? ' ' : city[i]);
     }
     html_fmt(p->out, "%s", city);
 }

@@ -4,7 +4,7 @@
 #include "worker/api/one_time.h"
 #include "worker/api/role_grant.h"
 
-#define INVITATION_TTL_S (7 * 86400)
+#define INVITATION_TTL_S (INT64_C(7) * 86400)
 #define SENDS_MAX        "10"
 #define DAILY_MAX        "100"
 

@@ -5,8 +5,8 @@ import json
 import os
 from datetime import date, timedelta
 
-KNOWN = {"email": "someone@example.com", "phone": "+525512345678", "color": "#aabbcc", "currency": "MXN",
-         "time_zone": "America/Mexico_City", "locale": "es-MX", "birth_date": "1990-05-05"}
+KNOWN = {"email": "someone@example.com", "new_email": "another@example.com", "code": "123456", "phone": "+525512345678",
+         "color": "#aabbcc", "currency": "MXN", "time_zone": "America/Mexico_City", "locale": "es-MX", "birth_date": "1990-05-05"}
 
 
 class Api:
