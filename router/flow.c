@@ -122,7 +122,8 @@ static void answer_reply(const struct flow *f, struct exchange *x, const struct 
         .etag = r->etag,
         .location = r->location,
         .allow = r->allow,
-        .cache_control = r->no_store ? SLICE("no-store") : (struct slice){ 0 },
+        /* without Authorization nothing tells a cache that it is somebody's own (RFC 9111 3.5) */
+        .cache_control = r->no_store || x->has_cookie ? SLICE("no-store") : (struct slice){ 0 },
         .retry_after = r->retry_after,
         .replayed = r->replayed,
     };
@@ -304,8 +305,7 @@ static enum err check_origin(const struct flow *f, const struct exchange *x,
     if (method_is_safe(x->method) || (!must && !row->page)) {
         return OK;
     }
-    enum origin from = origin_of(x, f->settings->tls_certificate[0] != '\0',
-                                 slice_of(f->settings->public_url));
+    enum origin from = origin_of(x, is_secure(f->settings), slice_of(f->settings->public_url));
     return from == ORIGIN_OWN || (from == ORIGIN_UNKNOWN && !must) ? OK : E_FOREIGN_ORIGIN;
 }
 

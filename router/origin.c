@@ -22,10 +22,11 @@ static struct slice origin_part(struct slice url)
     return (struct slice){ url.p, n };
 }
 
-enum origin origin_of(const struct exchange *x, bool tls, struct slice public_url)
+enum origin origin_of(const struct exchange *x, bool secure, struct slice public_url)
 {
     if (x->origin.n > 0 && !slice_eq(x->origin, SLICE("null"))) {
-        bool own = is_this_host(x->origin, tls ? SLICE("https://") : SLICE("http://"), x->host) ||
+        bool own = is_this_host(x->origin, secure ? SLICE("https://") : SLICE("http://"),
+                                x->host) ||
                    str_ieq(x->origin, origin_part(public_url));
         return own ? ORIGIN_OWN : ORIGIN_FOREIGN;
     }

@@ -137,6 +137,16 @@ bool perms_cover(const struct perm_set *set, const struct perm_set *part)
     return true;
 }
 
+bool perms_whole(const struct perm_set *set)
+{
+    for (int p = 0; p < PERM_COUNT; p++) {
+        if (set->reach[p] != REACH_NONE && set->reach[p] != REACH_ALL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 const char *perms_name(enum perm p)
 {
     return p < PERM_COUNT ? perms[p].name : "none";

@@ -31,5 +31,7 @@ MUST_USE enum err perms_parse(struct slice text, struct perm_set *out, struct sl
 void perms_write(const struct perm_set *set, struct sbuf *out);
 /* Whether set reaches at least as far as part everywhere: nobody gives more than they have. */
 bool perms_cover(const struct perm_set *set, const struct perm_set *part);
+/* Whether no permission of the set stops at own or team. */
+bool perms_whole(const struct perm_set *set);
 
 #endif

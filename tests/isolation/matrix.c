@@ -393,6 +393,29 @@ Test(matrix, other_logins_see_only_their_part)
     scene_close(&s);
 }
 
+/* Those run as the owner of everything. Each has a fixed path; what everybody may call acts for the practice whose role is set and no other. */
+Test(matrix, functions_with_the_owners_rights_are_closed)
+{
+    PGconn *db = db_super();
+    char *open = db_value(
+        db,
+        "SELECT coalesce(string_agg(p.oid::regprocedure::text, ' '), 'none') FROM pg_proc p"
+        " WHERE p.prosecdef AND p.pronamespace IN ('ext'::regnamespace, 'public'::regnamespace)"
+        " AND (NOT coalesce('search_path=\"\"' = ANY (p.proconfig), false)"
+        " OR (has_function_privilege('public', p.oid, 'EXECUTE')"
+        " AND p.prorettype <> 'trigger'::regtype"
+        " AND p.prosrc NOT LIKE '%ext.current_practice()%'))",
+        NULL);
+    cr_expect_str_eq(open, "none", "%s", open);
+    cr_expect_gt(db_number(db,
+                           "SELECT count(*) FROM pg_proc WHERE prosecdef AND pronamespace ="
+                           " 'ext'::regnamespace",
+                           NULL),
+                 15);
+    free(open);
+    PQfinish(db);
+}
+
 /* arwdDxt of aclitem: a INSERT, r SELECT, w UPDATE, d DELETE. */
 static const char expected_grants[] = "access_link:ar\n" /* and of two columns w, below */
                                       "allocation:arwd\n"

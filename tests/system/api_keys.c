@@ -117,6 +117,24 @@ Test(api_keys, what_is_refused)
     api_release();
 }
 
+/* A list shows 200: no number of revoked ones pushes a good one out of it. */
+Test(api_keys, a_good_key_is_never_hidden)
+{
+    struct api owner = api_login(OWNER_B);
+    struct answer *good = make(&owner, "client.read");
+    PGconn *db = db_super();
+    db_do(db, api_text("INSERT INTO public.api_key(id, tenant_id, name, role, secret_hash,"
+                       " created_by, created_at, expires_at, revoked_at) SELECT gen_random_uuid(),"
+                       " tenant_id, 'x', 'key_x', sha256(convert_to('hide ' || g, 'UTF8')),"
+                       " created_by, now() + interval '1 minute', now(), now() FROM public.api_key,"
+                       " generate_series(1, 250) g WHERE id = '%s'",
+                       answer_text(good, "id")));
+    cr_expect(strstr(api_get(&owner, KEYS)->http.body, answer_text(good, "id")) != NULL);
+    PQfinish(db);
+    api_close(&owner);
+    api_release();
+}
+
 /* In no table as it is, not even for whoever asks twice with one Idempotency-Key. */
 Test(api_keys, a_key_is_stored_nowhere)
 {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "tests/support/api.h"
+#include "tests/support/db.h"
 
 TestSuite(appointments, .timeout = 120);
 
@@ -249,6 +250,26 @@ Test(appointments, history_tells_everything)
     }
     cr_expect_str_eq(answer_text(h, "data.2.to_state"), "cancelled");
     cr_expect(answer_text(h, "data.1.change.starts_at") != NULL, "%s", h->http.body);
+    desk_close(&d);
+}
+
+/* No number of changes hides what happened last. */
+Test(appointments, a_long_history_shows_its_end)
+{
+    struct desk d = desk_open();
+    struct answer *r = booked(&d, api_text("%sT09:00", api_day(47)));
+    PGconn *db = db_super();
+    char *code = db_code(db, "practice-a");
+    db_do(db, api_text("INSERT INTO t_%s.appointment_event(appointment_id, seq, actor_kind,"
+                       " from_state, to_state) SELECT '%s', g, 'staff', 'confirmed', 'confirmed'"
+                       " FROM generate_series(2, 300) g",
+                       code, answer_text(r, "id")));
+    struct answer *h = api_get(&d.api, PATH "/%s/history", answer_text(r, "id"));
+    cr_expect_eq(answer_count(h, "data"), 200);
+    cr_expect_eq(answer_int(h, "data.0.seq"), 101);
+    cr_expect_eq(answer_int(h, "data.199.seq"), 300);
+    free(code);
+    PQfinish(db);
     desk_close(&d);
 }
 

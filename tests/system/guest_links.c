@@ -285,6 +285,32 @@ Test(guest_links, dead_ones_look_alike)
     api_release();
 }
 
+/* A practice that is being made, or dropped, has no tables to look into; here it is the first of all, too. */
+Test(guest_links, an_unfinished_practice_is_like_none)
+{
+    static const char *const states[] = { "provisioning", "closing" };
+    static const char id[] = "00000000-0000-7000-8000-000000000001";
+    PGconn *db = db_super();
+    for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+        db_do(db, api_text("INSERT INTO public.tenant(id, code, slug, name, sector, country,"
+                           " time_zone, locale, currency, state, pool, schema_version) VALUES"
+                           " ('%s', 'zz9unfin', 'unfinished', 'x', 'x', 'MX', 'UTC', 'es', 'MXN',"
+                           " '%s', 0, 99)",
+                           id, states[i]));
+        struct uuid practices[2] = { uuid_v7() };
+        cr_assert_eq(uuid_parse(slice_of(id), &practices[1]), OK);
+        for (size_t k = 0; k < ARRAY_LEN(practices); k++) {
+            char token[LINK_TOKEN_TEXT];
+            struct link_token t = link_token_make(&practices[k]);
+            link_token_format(&t, token);
+            expect_over(guest_open(token, ""));
+        }
+        db_do(db, api_text("DELETE FROM public.tenant WHERE id = '%s'", id));
+    }
+    PQfinish(db);
+    api_release();
+}
+
 Test(guest_links, uses_are_counted_exactly)
 {
     struct api owner = api_login(OWNER_A);

@@ -15,6 +15,7 @@
 #include "tests/support/mail.h"
 #include "tests/support/scene.h"
 #include "tests/support/stack.h"
+#include "tests/support/wait.h"
 
 TestSuite(guest_pages, .timeout = 120);
 
@@ -478,5 +479,43 @@ Test(guest_pages, a_practice_that_is_closed)
         visitor_forget(&v);
         usleep(100000);
     }
+    scene_leave(&s, &v);
+}
+
+static bool is_read_only(void *arg)
+{
+    struct answer *r = api_post(arg, "/api/v1/clients", "{\"given_name\":\"x\"}");
+    return r->status == 403;
+}
+
+/* By page as by API: a link is opened and shows, and nothing is changed. */
+Test(guest_pages, a_practice_that_may_only_be_read)
+{
+    struct scene s = scene_of("");
+    struct visitor v = { 0 };
+    PGconn *db = db_super();
+    db_do(db, "UPDATE public.tenant SET state = 'read_only' WHERE slug = 'practice-a'");
+    cr_expect(wait_until(is_read_only, &s.owner, WAIT_LONG_MS));
+    cr_expect_eq(guest_open(s.link.token, "")->status, 200);
+    const struct http_response *r = visitor_post(&v, api_text("/i/%s", s.link.token), "");
+    cr_expect_eq(r->status, 303, "%d", r->status);
+    scene_expect_page(visitor_get(&v, "/i"), 200, "es");
+    r = visitor_post(&v, "/i/confirm", api_text("id=%s", s.visit));
+    scene_expect_page(r, 403, "es");
+    db_do(db, "UPDATE public.tenant SET state = 'active' WHERE slug = 'practice-a'");
+    PQfinish(db);
+    scene_leave(&s, &v);
+}
+
+/* Nothing but the cookie says that it is somebody's own: no cache keeps what the API answers then either. */
+Test(guest_pages, what_a_cookie_opens_is_kept_by_no_cache)
+{
+    struct scene s = scene_of("");
+    struct visitor v = { .program = true };
+    visitor_open(&v, s.link.token);
+    const struct http_response *r = visitor_get(&v, "/api/v1/guest/me");
+    cr_assert_eq(r->status, 200, "%s", r->body);
+    const char *cache = http_response_header(r, "cache-control");
+    cr_expect(cache && strcmp(cache, "no-store") == 0, "%s", cache ? cache : "nothing");
     scene_leave(&s, &v);
 }

@@ -8,6 +8,7 @@
 #include "tests/support/api.h"
 #include "tests/support/db.h"
 #include "tests/support/mail.h"
+#include "tests/support/member.h"
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
 
@@ -242,6 +243,68 @@ Test(invitations, who_left_comes_back_as_the_same_person)
     cr_expect_str_eq(answer_text(api_get(&in, "/api/v1/me"), "id"), staff);
     api_close(&in);
     mail_free(&m);
+    api_close(&owner);
+    api_release();
+}
+
+/* Whoever was invited twice does not come back by the second one after being sent away; by a later one, and as nobody suspended, they do. */
+Test(invitations, one_from_before_brings_nobody_back)
+{
+    struct api owner = api_login(OWNER_A);
+    const char *email = new_address(), *id = invited(&owner, email);
+    struct mail_read first = mail_wait(email, 1);
+    cr_assert_eq(accept(first.code, PHRASE)->status, 200);
+    const char *staff = answer_text(api_get(&owner, INVITE "/%s", id), "staff_id");
+    id = invited(&owner, email);
+    struct mail_read spare = mail_wait(email, 2);
+    cr_assert_eq(
+        api_patch(&owner, api_text("/api/v1/staff/%s", staff), 1, "{\"suspended\":true}")->status,
+        200);
+    expect_over(accept(spare.code, PHRASE));
+    int status;
+    struct api out = api_try_login(email, PHRASE, &status);
+    cr_expect_eq(status, 403, "%d", status);
+    cr_expect_eq(send_again(&owner, id)->status, 200);
+    struct mail_read later = mail_wait(email, 3);
+    cr_expect_eq(accept(later.code, PHRASE)->status, 200);
+    struct api in = api_try_login(email, PHRASE, &status);
+    cr_expect_eq(status, 200, "%d", status);
+    struct answer *r = api_get(&owner, "/api/v1/staff/%s", staff);
+    cr_expect_null(answer_text(r, "suspended_at"), "%s", r->http.body);
+    mail_free(&first);
+    mail_free(&spare);
+    mail_free(&later);
+    api_close(&in);
+    api_close(&out);
+    api_close(&owner);
+    api_release();
+}
+
+/* An invitation is the word of who sent it last: good while they work here, and for no more than they may. */
+Test(invitations, it_needs_somebody_who_still_works_here)
+{
+    struct api owner = api_login(OWNER_A);
+    const char *role = api_new_role(&owner, api_unique("Invita"), "staff.read staff.write");
+    struct member manager = member_join("practice-a", role, NULL);
+    const char *email = new_address();
+    struct answer *r = invite(&manager.api, email, role);
+    cr_assert_eq(r->status, 201, "%s", r->http.body);
+    const char *id = answer_text(r, "id");
+    cr_expect_eq(send_again(&manager.api, invited(&owner, new_address()))->status, 403,
+                 "one with more than the sender may");
+    struct mail_read first = mail_wait(email, 1);
+    cr_assert_eq(
+        api_patch(&owner, api_text("/api/v1/staff/%s", manager.staff), 1, "{\"suspended\":true}")
+            ->status,
+        200);
+    expect_over(accept(first.code, PHRASE));
+    expect_state(&owner, id, "pending");
+    cr_expect_eq(send_again(&owner, id)->status, 200);
+    struct mail_read again = mail_wait(email, 2);
+    cr_expect_eq(accept(again.code, PHRASE)->status, 200);
+    mail_free(&first);
+    mail_free(&again);
+    member_close(&manager);
     api_close(&owner);
     api_release();
 }

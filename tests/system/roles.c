@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/clock.h"
+#include "tests/support/guest.h"
 #include "tests/support/member.h"
 #include "tests/support/wait.h"
 
@@ -250,6 +251,91 @@ Test(own_roles, no_team_is_no_common_team)
     cr_expect_eq(api_get(&other.api, "/api/v1/clients/%s", client)->status, 200);
     member_close(&one);
     member_close(&other);
+    api_close(&owner);
+    api_release();
+}
+
+/* Who reaches a team would reach another by going there, or by fetching somebody from it. */
+Test(own_roles, teams_are_changed_by_who_reaches_everything)
+{
+    struct api owner = api_login(OWNER_A);
+    const char *role = api_new_role(&owner, api_unique("Jefa de equipo"),
+                                    "staff.read staff.write client.read:team");
+    struct member lead = member_join("practice-a", role, "uno"),
+                  other = member_join("practice-a", role, "dos");
+    const char *own = api_text(STAFF "/%s", lead.staff),
+               *theirs = api_text(STAFF "/%s", other.staff);
+    cr_expect_eq(patch(&lead.api, own, "{\"team\":\"dos\"}")->status, 403);
+    cr_expect_eq(patch(&lead.api, theirs, "{\"team\":\"uno\"}")->status, 403);
+    cr_expect_eq(patch(&lead.api, theirs, "{\"team\":null}")->status, 403);
+    cr_expect_eq(patch(&lead.api, theirs, "{\"title\":\"Dra.\"}")->status, 200);
+    cr_expect_eq(patch(&owner, theirs, "{\"team\":\"uno\"}")->status, 200);
+    member_close(&lead);
+    member_close(&other);
+    api_close(&owner);
+    api_release();
+}
+
+/* ---- links ---- */
+
+/* The maker has the link, and could open it. */
+Test(own_roles, a_link_allows_no_more_than_its_maker_may)
+{
+    static const struct {
+        const char *permissions, *scopes;
+        int status;
+    } tries[] = {
+        { "link.write", "\"see\"", 403 },
+        { "link.write appointment.read", "\"see\"", 201 },
+        { "link.write appointment.read", "\"see\",\"cancel\"", 403 },
+        { "link.write appointment.read", "\"profile\"", 403 },
+        { "link.write appointment.read", "\"confirm\"", 403 },
+        { "link.write appointment.read:own", "\"see\"", 403 },
+        { "link.write client.read appointment.change appointment.cancel",
+          "\"profile\",\"reschedule\",\"cancel\",\"confirm\"", 201 },
+    };
+    struct api owner = api_login(OWNER_A);
+    const char *client = api_new_client(&owner, api_unique("Enlazada"));
+    for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+        struct member m = member_join(
+            "practice-a", api_new_role(&owner, api_unique("Enlaces"), tries[i].permissions), NULL);
+        struct answer *r = api_post(&m.api, api_text("/api/v1/clients/%s/links", client),
+                                    "{\"scopes\":[%s]}", tries[i].scopes);
+        cr_expect_eq(r->status, tries[i].status, "%s: %s: %d", tries[i].permissions,
+                     tries[i].scopes, r->status);
+        member_close(&m);
+    }
+    api_close(&owner);
+    api_release();
+}
+
+/* A client who comes to two of them: each has the links to the own visits. */
+Test(own_roles, a_link_to_a_colleagues_visit_is_out_of_reach)
+{
+    struct api owner = api_login(OWNER_A);
+    struct member p = member_join("practice-a", "professional", NULL),
+                  q = member_join("practice-a", "professional", NULL);
+    const char *client = api_new_client(&owner, api_unique("De dos"));
+    const char *service = api_new_service(&owner, api_unique("Visita"), 30);
+    struct answer *a = api_book(&owner, client, service, p.staff,
+                                api_text("%sT09:00", api_day(41))),
+                  *b = api_book(&owner, client, service, q.staff,
+                                api_text("%sT11:00", api_day(41)));
+    struct guest_link mine = guest_link_to(&p.api,
+                                           api_text("appointments/%s", answer_text(a, "id")), ""),
+                      theirs = guest_link_to(&q.api,
+                                             api_text("appointments/%s", answer_text(b, "id")), "");
+    struct answer *list = api_get(&p.api, "/api/v1/clients/%s/links", client);
+    cr_expect_eq(answer_count(list, "data"), 1, "%s", list->http.body);
+    cr_expect_str_eq(answer_text(list, "data.0.id"), mine.id);
+    cr_expect_eq(api_get(&p.api, "/api/v1/links/%s", theirs.id)->status, 404);
+    cr_expect_eq(
+        api_send(&p.api, "POST", api_text("/api/v1/links/%s/revoke", theirs.id), NULL, NULL)
+            ->status,
+        404);
+    cr_expect_eq(answer_count(api_get(&owner, "/api/v1/clients/%s/links", client), "data"), 2);
+    member_close(&p);
+    member_close(&q);
     api_close(&owner);
     api_release();
 }

@@ -12,7 +12,7 @@
 #include "worker/perms.h"
 #include "worker/role_cache.h"
 
-#define KEYS_MAX   "50" /* alive in one practice */
+#define KEYS_MAX   "50" /* in one practice, not revoked */
 #define KEY_PREFIX "gmk_"
 enum { SECRET_BYTES = 32, KEY_TEXT = 4 + 43 + 1, HASH_TEXT = 2 + 64 + 1, MS = 1000 };
 
@@ -178,11 +178,8 @@ static enum err take_words(struct call *c)
     struct perm_set set;
     struct slice bad;
     struct sbuf words;
-    bool whole = perms_parse(slice_of(call_get(c, "permissions")->text), &set, &bad) == OK;
-    for (size_t i = 0; i < ARRAY_LEN(set.reach); i++) {
-        whole = whole && (set.reach[i] == REACH_NONE || set.reach[i] == REACH_ALL);
-    }
-    if (!whole) {
+    if (perms_parse(slice_of(call_get(c, "permissions")->text), &set, &bad) != OK ||
+        !perms_whole(&set)) {
         return call_refuse_field(c, "/permissions", "not_a_permission",
                                  "Hay una palabra que no es un permiso o que no alcanza todo",
                                  "A word is no permission or does not reach everything");
@@ -264,12 +261,13 @@ const struct route api_key_routes[] = {
     {
         .method = M_GET,
         .path = "/api/v1/api-keys",
-        .summary = "List keys for integrations, newest first",
+        .summary =
+            "List keys for integrations: those that are good, then the revoked ones, newest first",
         .need = PERM_KEY_WRITE,
         .cost = COST_FAST,
         .columns = key_columns,
         .sql = "SELECT " KEY_OUT " FROM ext.api_keys() k LEFT JOIN role r ON r.code = k.role"
-               " ORDER BY k.created_at DESC, k.id",
+               " ORDER BY k.revoked_at IS NOT NULL, k.created_at DESC, k.id",
         .shape = SHAPE_PAGE,
         .success = 200,
     },

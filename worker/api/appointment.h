@@ -70,7 +70,7 @@ extern const struct stmt appointment_place;
 extern const struct stmt appointment_note;
 /* One step of the visit when state and version (If-Match, where the route asks for it) allow it; no row otherwise. */
 extern const struct stmt appointment_step;
-/* What happened to :id, oldest first; an appointment has at least one event. */
+/* What happened to :id, the latest 200 events, oldest first; an appointment has at least one. */
 extern const struct stmt appointment_history;
 
 /* Sets :to_time and :has_offset from the text of a T_TIME. */

@@ -166,8 +166,11 @@ const struct stmt appointment_step = {
 const struct stmt appointment_history = {
     "history",
     "SELECT e.seq, e.at, e.actor_kind, e.actor_id, coalesce(t.name, c.name) AS actor_name,"
-    " e.link_id, e.from_state, e.to_state, e.change FROM appointment_event e"
+    " e.link_id, e.from_state, e.to_state, e.change FROM (SELECT o.seq, o.at,"
+    " o.actor_kind, o.actor_id, o.link_id, o.from_state, o.to_state, o.change"
+    " FROM appointment_event o"
+    " WHERE o.appointment_id = :id AND EXISTS (SELECT FROM appointment a WHERE a.id = :id"
+    " AND :scope(appointment a)) ORDER BY o.seq DESC LIMIT 200) e"
     " LEFT JOIN staff t ON t.id = e.actor_id LEFT JOIN client c ON c.id = e.actor_id"
-    " WHERE e.appointment_id = :id AND EXISTS (SELECT FROM appointment a WHERE a.id = :id"
-    " AND :scope(appointment a)) ORDER BY e.seq LIMIT 200",
+    " ORDER BY e.seq",
 };

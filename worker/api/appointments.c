@@ -349,7 +349,7 @@ const struct route appointment_routes[] = {
     {
         .method = M_GET,
         .path = "/api/v1/appointments/{id}/history",
-        .summary = "What happened to an appointment, oldest first",
+        .summary = "What happened to an appointment: the latest 200 events, oldest first",
         .need = PERM_APPOINTMENT_READ,
         .cost = COST_FAST,
         .params = appointment_one_params,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What a link shows to whoever opens it, mail scanners included: whose it is, and a button. Nothing of the client, nothing of the visit, and
  * nothing is changed (a read-only transaction as the practice). What the button does is link_open.c's. */
-#include "common/link_token.h"
-#include "common/str.h"
 #include "worker/api/guest_page.h"
 #include "worker/api/link.h"
 
@@ -28,15 +26,11 @@ static const struct stmt *const landing_stmts[] = { &landing_find, NULL };
 static enum err read_token(struct call *c)
 {
     struct link_token t;
-    uint8_t hash[LINK_TOKEN_HASH];
-    char hex[2 * LINK_TOKEN_HASH + 3] = "\\x";
     if (link_token_parse(slice_of(call_get(c, "token")->text), &t) != OK) {
         return call_refuse(c, E_LINK_EXPIRED, NULL, NULL);
     }
-    link_token_hash(&t, hash);
-    str_hex(hash, sizeof(hash), hex + 2);
+    link_set_hash(c, "hash", &t);
     explicit_bzero(&t, sizeof(t));
-    call_set(c, "hash", hex);
     return OK;
 }
 

@@ -19,7 +19,7 @@ static const struct column invitation_columns[] = {
     { "role", T_TEXT, "What the person will be here" },
     { "state", T_TEXT, "pending, expired, accepted or withdrawn" },
     { "expires_at", T_INSTANT, NULL },
-    { "invited_by", T_UUID, "Staff member" },
+    { "invited_by", T_UUID, "Staff member: who sent it last" },
     { "staff_id", T_UUID, "Who accepted" },
     { "accepted_at", T_INSTANT, NULL },
     { "version", T_INT, NULL },
@@ -70,10 +70,11 @@ static const struct stmt invitation_insert = {
     " < " DAILY_MAX " RETURNING " INVITATION_OUT,
 };
 
+/* Whoever sends it again vouches for it from then on. */
 static const struct stmt invitation_again = {
     "again",
     "UPDATE invitation SET expires_at = now() + :ttl_s * interval '1 second', sends = sends + 1,"
-    " version = version + 1, updated_at = now()"
+    " invited_by = :me_member, version = version + 1, updated_at = now()"
     " WHERE id = :id AND state = 'pending' AND sends < " SENDS_MAX " RETURNING " INVITATION_OUT,
 };
 
@@ -109,8 +110,8 @@ static const struct stmt invitation_mail = {
 #define SEND_STMTS &invitation_practice, &invitation_token, &invitation_mail
 static const struct stmt *const invitation_create_stmts[] = { ROLE_GRANT_STMTS, &invitation_insert,
                                                               SEND_STMTS, NULL };
-static const struct stmt *const invitation_again_stmts[] = { &invitation_again, &invitation_find,
-                                                             SEND_STMTS, NULL };
+static const struct stmt *const invitation_again_stmts[] = { ROLE_GRANT_STMTS, &invitation_again,
+                                                             &invitation_find, SEND_STMTS, NULL };
 static const struct stmt *const invitation_withdraw_stmts[] = { &invitation_withdraw,
                                                                 &invitation_find, NULL };
 
@@ -171,6 +172,7 @@ static enum err invite_again(struct call *c)
         TRY(not_pending(c, &pending));
         return too_many(c);
     }
+    TRY(role_grant_give(c, call_cell(rows, 0, "role")));
     TRY(send(c, rows));
     return call_answer(c, rows);
 }

@@ -5,12 +5,13 @@
 #include <sodium.h>
 
 #include "common/clock.h"
-#include "common/link_token.h"
 #include "common/log.h"
 #include "common/str.h"
 #include "worker/api/auth_grant.h"
+#include "worker/api/link.h"
 #include "worker/api/login_guard.h"
 #include "worker/api/one_time.h"
+#include "worker/perms.h"
 #include "worker/slot_env.h"
 
 #define SESSION_S    1800 /* at most; the link's own end may be nearer */
@@ -144,8 +145,7 @@ static enum err too_many(struct call *c, const char *wait)
 static enum err read_token(struct call *c)
 {
     struct link_token t;
-    uint8_t hash[LINK_TOKEN_HASH];
-    char hex[2 * LINK_TOKEN_HASH + 3] = "\\x", id[UUID_TEXT];
+    char id[UUID_TEXT];
     PGresult *rows;
     call_set(c, "peer", arena_text(c->arena, c->req->peer));
     TRY(call_query(c, &link_guard_look, &rows));
@@ -156,11 +156,9 @@ static enum err read_token(struct call *c)
     TRY(link_token_parse(slice_of(call_get(c, "token")->text), &t) == OK ? OK : over(c));
     struct uuid practice = link_token_tenant(&t);
     uuid_format(&practice, id);
-    link_token_hash(&t, hash);
-    str_hex(hash, sizeof(hash), hex + 2);
+    link_set_hash(c, "hash", &t);
     sodium_memzero(&t, sizeof(t));
     call_set(c, "practice", id);
-    call_set(c, "hash", hex);
     return OK;
 }
 
@@ -310,7 +308,7 @@ static enum err take_guest(struct call *c, const PGresult *rows, struct grant *g
         return E_INTERNAL;
     }
     g->account = g->member; /* there is none: the subject is the client */
-    g->role = "guest";
+    g->role = PERMS_GUEST;
     g->epoch = "0";
     g->kid = call_cell(rows, 0, "kid");
     g->proved_s = clock_wall_s();

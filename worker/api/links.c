@@ -5,9 +5,8 @@
 
 #include <sodium.h>
 
-#include "common/link_token.h"
-#include "common/str.h"
 #include "worker/link_text.h"
+#include "worker/perms.h"
 #include "worker/qr.h"
 #include "worker/slot_env.h"
 
@@ -100,7 +99,10 @@ static const struct param link_create_vars[] = {
 /* ---- statements ---- */
 
 /* Whom it is for and when it ends. The client's row is locked, so that links of one client are counted one after another. */
-#define REACHED " AND EXISTS (SELECT FROM client c WHERE c.id = l.client_id AND :scope(client c))"
+#define REACHED                                                                 \
+    " AND CASE WHEN l.appointment_id IS NULL THEN EXISTS (SELECT FROM client c" \
+    " WHERE c.id = l.client_id AND :scope(client c)) ELSE EXISTS (SELECT FROM"  \
+    " appointment a WHERE a.id = l.appointment_id AND :scope(appointment a)) END"
 #define TARGET                                                                     \
     "c.id AS client, c.given_name, c.phone, c.email, c.birth_date, c.archived_at," \
     " b.name AS practice, u.until, u.until BETWEEN now() AND now() + interval '366 days' AS ok"
@@ -145,16 +147,19 @@ static const struct stmt link_visit_known = {
     "SELECT 1 FROM appointment WHERE id = :id AND :scope(appointment appointment)",
 };
 
+/* Those that may still open something come first, so that no number of dead ones hides them. */
+#define LINK_ORDER                                                                     \
+    " ORDER BY l.revoked_at IS NULL AND l.expires_at > now() DESC, l.created_at DESC," \
+    " l.id DESC LIMIT 200"
+
 static const struct stmt link_of_client = {
     "of_client",
-    "SELECT " LINK_OUT " FROM access_link l WHERE l.client_id = :id"
-    " ORDER BY l.created_at DESC, l.id DESC LIMIT 200",
+    "SELECT " LINK_OUT " FROM access_link l WHERE l.client_id = :id" REACHED LINK_ORDER,
 };
 
 static const struct stmt link_of_visit = {
     "of_visit",
-    "SELECT " LINK_OUT " FROM access_link l WHERE l.appointment_id = :id"
-    " ORDER BY l.created_at DESC, l.id DESC LIMIT 200",
+    "SELECT " LINK_OUT " FROM access_link l WHERE l.appointment_id = :id" LINK_ORDER,
 };
 
 static const struct stmt *const link_to_client_stmts[] = { &link_to_client, &link_insert, NULL };
@@ -164,6 +169,28 @@ static const struct stmt *const link_of_client_stmts[] = { &link_client_known, &
 static const struct stmt *const link_of_visit_stmts[] = { &link_visit_known, &link_of_visit, NULL };
 
 /* ---- making ---- */
+
+/* Whoever makes a link has it: it opens nothing that its maker could not do. */
+static enum err judge_scopes(struct call *c)
+{
+    static const struct {
+        const char *scope;
+        enum perm perm;
+    } all[] = {
+        { "see", PERM_APPOINTMENT_READ },      { "confirm", PERM_APPOINTMENT_CHANGE },
+        { "cancel", PERM_APPOINTMENT_CANCEL }, { "reschedule", PERM_APPOINTMENT_CHANGE },
+        { "profile", PERM_CLIENT_READ },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        bool asked = strstr(call_get(c, "scopes")->text, all[i].scope) != NULL;
+        if (asked && c->perms.reach[all[i].perm] < c->reach) {
+            return call_refuse(c, E_FORBIDDEN,
+                               "Ese enlace permitiría más que su rol: quite alcances (scopes)",
+                               "That link would allow more than your role does: leave out scopes");
+        }
+    }
+    return OK;
+}
 
 static enum err judge_target(struct call *c, const PGresult *target)
 {
@@ -245,15 +272,6 @@ static enum err add_secret(struct sbuf *out, const char *url, const PGresult *ta
     return e;
 }
 
-static void set_hash(struct call *c, const struct link_token *t)
-{
-    uint8_t hash[LINK_TOKEN_HASH];
-    char text[2 * LINK_TOKEN_HASH + 3] = "\\x";
-    link_token_hash(t, hash);
-    str_hex(hash, sizeof(hash), text + 2);
-    call_set(c, "secret_hash", text);
-}
-
 static enum err insert(struct call *c, const PGresult *target, const char *url)
 {
     PGresult *rows;
@@ -275,6 +293,7 @@ static enum err insert(struct call *c, const PGresult *target, const char *url)
 static enum err make(struct call *c, const struct stmt *find)
 {
     PGresult *target;
+    TRY(judge_scopes(c));
     TRY(call_query(c, find, &target));
     TRY(judge_target(c, target));
     call_set(c, "client", call_cell(target, 0, "client"));
@@ -283,7 +302,7 @@ static enum err make(struct call *c, const struct stmt *find)
     char token[LINK_TOKEN_TEXT], url[URL_MAX];
     struct link_token t = link_token_make(&c->req->tenant.id);
     link_token_format(&t, token);
-    set_hash(c, &t);
+    link_set_hash(c, "secret_hash", &t);
     snprintf(url, sizeof(url), "%s/i/%s", c->env->settings->public_url, token);
     enum err e = insert(c, target, url);
     sodium_memzero(&t, sizeof(t));
@@ -350,12 +369,15 @@ static enum err list_of_visit(struct call *c)
     }
 
 const struct route link_routes[] = {
-    LIST_ROUTE("clients", "List a client's links, the newest first", link_of_client_stmts,
-               list_of_client),
+    LIST_ROUTE("clients",
+               "List a client's links: those that are good, then the others, the newest first",
+               link_of_client_stmts, list_of_client),
     MAKE_ROUTE("clients", "Make a link to all of a client's visits: its secret is shown once",
                link_to_client_stmts, make_for_client),
-    LIST_ROUTE("appointments", "List the links to an appointment, the newest first",
-               link_of_visit_stmts, list_of_visit),
+    LIST_ROUTE(
+        "appointments",
+        "List the links to an appointment: those that are good, then the others, the newest first",
+        link_of_visit_stmts, list_of_visit),
     MAKE_ROUTE("appointments", "Make a link to an appointment: its secret is shown once",
                link_to_visit_stmts, make_for_visit),
     {

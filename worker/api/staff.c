@@ -3,6 +3,7 @@
  * practice never loses its last owner. */
 #include "worker/api/current.h"
 #include "worker/api/role_grant.h"
+#include "worker/perms.h"
 
 #define STAFF_OUT                                                                             \
     "id, name, role, team, email, phone, title, license_no, color, bookable,"                 \
@@ -187,6 +188,15 @@ static enum err staff_take(struct call *c, bool leaves)
     return role_grant_touch(c, call_cell(rows, 0, "role"));
 }
 
+/* A team is whom others reach: who stops at their own or at a team would reach further by changing it, their own or anybody's. */
+static enum err staff_check_team(struct call *c)
+{
+    return !call_get(c, "team")->present || perms_whole(&c->perms)
+               ? OK
+               : call_refuse(c, E_FORBIDDEN, "Su rol no alcanza a todos: no puede cambiar equipos",
+                             "Your role does not reach everybody: you cannot change teams");
+}
+
 static enum err staff_change(struct call *c)
 {
     PGresult *rows;
@@ -196,6 +206,7 @@ static enum err staff_change(struct call *c)
                   (archived->present && archived->number) ||
                   (suspended->present && suspended->number);
     TRY(staff_take(c, leaves));
+    TRY(staff_check_team(c));
     if (role->present) {
         TRY(role_grant_give(c, role->text));
     }
