@@ -162,6 +162,25 @@ Test(api_keys, a_key_is_stored_nowhere)
     api_release();
 }
 
+Test(api_keys, a_key_gives_nothing_once_its_maker_has_left)
+{
+    struct api owner = api_login(OWNER_A);
+    struct member maker = member_join("practice-a", "owner", NULL);
+    struct answer *made = make(&maker.api, "client.read");
+    cr_assert_eq(made->status, 201, "%s", made->http.body);
+    const char *key = answer_text(made, "key");
+    cr_expect_str_eq(answer_text(made, "good"), "true");
+    cr_expect_eq(exchange(key)->status, 200);
+    cr_assert_eq(
+        api_patch(&owner, api_text("/api/v1/staff/%s", maker.staff), 1, "{\"suspended\":true}")
+            ->status,
+        200);
+    cr_expect_eq(exchange(key)->status, 401);
+    member_close(&maker);
+    api_close(&owner);
+    api_release();
+}
+
 Test(api_keys, an_expired_key_is_none_and_a_token_does_not_outlive_its_key)
 {
     struct api owner = api_login(OWNER_A);

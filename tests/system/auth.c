@@ -213,7 +213,9 @@ Test(auth, parallel_refreshes_leave_one_living_session)
     }
     volley_fire(shots, COPIES);
     volley_print("refreshes of one token", shots, COPIES);
-    cr_expect_eq(volley_count(shots, COPIES, 200, NULL), COPIES);
+    size_t good = volley_count(shots, COPIES, 200, NULL);
+    cr_expect_gt(good, 0);
+    cr_expect_eq(good + volley_count(shots, COPIES, 503, NULL), COPIES, "503: come again");
     cr_expect_eq(api_get(&a, ME)->status, 200, "an honest client was logged out");
     api_close(&a);
     api_release();

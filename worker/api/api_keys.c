@@ -16,9 +16,11 @@
 #define KEY_PREFIX "gmk_"
 enum { SECRET_BYTES = 32, KEY_TEXT = 4 + 43 + 1, HASH_TEXT = 2 + 64 + 1, MS = 1000 };
 
-#define KEY_OUT                                                                             \
-    "k.id, k.name, coalesce(r.permissions, '') AS permissions, k.created_by, k.created_at," \
-    " k.expires_at, k.last_used_at, k.revoked_at"
+#define KEY_OUT                                                                                  \
+    "k.id, k.name, coalesce(r.permissions, '') AS permissions, k.created_by, k.created_at,"      \
+    " k.expires_at, k.last_used_at, k.revoked_at, k.revoked_at IS NULL AND k.expires_at > now()" \
+    " AND EXISTS (SELECT FROM staff s WHERE s.id = k.created_by AND s.archived_at IS NULL"       \
+    " AND s.suspended_at IS NULL) AS good"
 
 #define KEY_COLUMNS                                                                             \
     { "id", T_UUID, NULL }, { "name", T_TEXT, NULL },                                           \
@@ -26,8 +28,9 @@ enum { SECRET_BYTES = 32, KEY_TEXT = 4 + 43 + 1, HASH_TEXT = 2 + 64 + 1, MS = 10
         { "created_by", T_UUID, "Staff member" }, { "created_at", T_INSTANT, NULL },            \
         { "expires_at", T_INSTANT, NULL },                                                      \
         { "last_used_at", T_INSTANT, "When a token was last asked for, to the minute" },        \
+        { "revoked_at", T_INSTANT, NULL },                                                      \
     {                                                                                           \
-        "revoked_at", T_INSTANT, NULL                                                           \
+        "good", T_BOOL, "It gives tokens: not revoked, not expired, and its maker works here"   \
     }
 
 static const struct column key_columns[] = { KEY_COLUMNS, { 0 } };
@@ -113,7 +116,9 @@ static const struct stmt key_tell = { "tell", "SELECT ext.roles_changed()" };
 static const struct stmt key_find = {
     "find",
     "WITH k AS (SELECT k.* FROM public.api_key k WHERE k.secret_hash = :hash::bytea"
-    " AND k.revoked_at IS NULL AND k.expires_at > now()),"
+    " AND k.revoked_at IS NULL AND k.expires_at > now() AND EXISTS (SELECT"
+    " FROM public.membership m WHERE m.tenant_id = k.tenant_id AND m.staff_id = k.created_by"
+    " AND m.revoked_at IS NULL)),"
     " used AS (UPDATE public.api_key a SET last_used_at = now() FROM k WHERE a.id = k.id"
     " AND (a.last_used_at IS NULL OR a.last_used_at < now() - interval '1 minute'))"
     " SELECT k.id AS account_id, k.tenant_id, k.id AS staff_id, k.role, 0 AS epoch, t.state,"
