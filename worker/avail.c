@@ -116,8 +116,9 @@ size_t avail_grid(const struct avail_day *day, int step_min, int offset_min, int
                   size_t cap)
 {
     size_t n = 0;
+    int parts = day->change ? 2 : 1;
     /* until the change clocks run from midnight on, behind it from what they show then */
-    for (int part = 0; part <= (day->change != 0); part++) {
+    for (int part = 0; part < parts; part++) {
         int64_t midnight = part ? day->change - day->shown : day->span.from;
         int64_t from = part ? day->change : day->span.from;
         int64_t to = !part && day->change ? day->change : day->span.to;
