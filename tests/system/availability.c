@@ -280,6 +280,25 @@ Test(availability, who_offers_a_service)
     scene_close(&s);
 }
 
+Test(availability, fifty_people_are_looked_at)
+{
+    struct scene s = { .owner = api_login(OWNER_B) };
+    s.service = api_new_service(&s.owner, "Consulta", 30);
+    PGconn *db = db_super();
+    char *code = db_code(db, "practice-b");
+    db_do(db, api_text("SET search_path = t_%s", code));
+    db_do(db, "INSERT INTO resource(id, kind) SELECT gen_random_uuid(), 'staff' FROM"
+              " generate_series(1, 60)");
+    db_do(db, "INSERT INTO staff(id, role, name) SELECT id, 'professional', 'Muchas' FROM resource"
+              " r WHERE NOT EXISTS (SELECT FROM staff s WHERE s.id = r.id)");
+    struct answer *r = api_get(&s.owner, SLOTS "?service_id=%s", s.service);
+    cr_expect_eq(answer_count(r, "staff"), 50, "%d %s", r->status, r->http.body);
+    db_do(db, "UPDATE staff SET bookable = false WHERE name = 'Muchas'");
+    free(code);
+    PQfinish(db);
+    scene_close(&s);
+}
+
 Test(availability, a_service_has_a_grid)
 {
     struct scene s = scene_open();
@@ -497,6 +516,39 @@ Test(availability, the_next_one)
     r = api_get(&s.owner, "%s", path);
     cr_expect_eq(r->status, 200);
     cr_expect_null(answer_text(r, "next"), "never: %s", r->http.body);
+    scene_close(&s);
+}
+
+/* Days that are over or too soon are jumped over, whatever their number. */
+Test(availability, the_next_one_is_far)
+{
+    struct scene s = { .owner = api_login(OWNER_B) };
+    s.service = api_new_service(&s.owner, "Consulta", 30);
+    s.staff = api_new_staff(&s.owner, "Una");
+    int version = (int)answer_int(api_get(&s.owner, "/api/v1/booking-policy"), "version");
+    cr_assert_eq(api_patch(&s.owner, "/api/v1/booking-policy", version,
+                           "{\"notice_min\":43200,\"horizon_days\":60}")
+                     ->status,
+                 200);
+    api_new_schedule(&s.owner, s.staff, "\"monday 09:00-10:00\"");
+    struct answer *r = api_get(&s.owner, "/api/v1/availability/next?service_id=%s&staff_id=%s",
+                               s.service, s.staff);
+    cr_expect(answer_text(r, "next.date") && strcmp(answer_text(r, "next.date"), api_day(29)) > 0,
+              "%s", r->http.body);
+    struct answer *old = slots(&s, "1990-01-01", "&explain=true");
+    cr_expect_str_eq(answer_text(old, "next.at"), answer_text(r, "next.at"));
+    cr_expect_null(answer_text(slots(&s, "2199-12-31", "&explain=true"), "next"));
+    cr_assert_eq(api_patch(&s.owner, "/api/v1/booking-policy", version + 1,
+                           "{\"notice_min\":43200,\"horizon_days\":10}")
+                     ->status,
+                 200);
+    r = api_get(&s.owner, "/api/v1/availability/next?service_id=%s", s.service);
+    cr_expect_eq(r->status, 200);
+    cr_expect_null(answer_text(r, "next"), "nothing is both late and early enough");
+    cr_assert_eq(api_patch(&s.owner, "/api/v1/booking-policy", version + 2,
+                           "{\"notice_min\":120,\"horizon_days\":60}")
+                     ->status,
+                 200);
     scene_close(&s);
 }
 

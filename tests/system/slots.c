@@ -230,7 +230,8 @@ static void make_world(struct world *w, const char *zone, int round)
     w->length[0] = 10 + (int)pick(90);
     w->length[1] = pick(2) ? w->length[0] : 10 + (int)pick(300);
     int64_t ahead = w->first_day - time(NULL) / DAY;
-    w->notice_min = pick(3) == 0 && ahead < 28 ? (int)(ahead * 1440 + pick(DAYS * 1440)) : 60;
+    bool soon = pick(3) == 0 && ahead > 0 && ahead < 25;
+    w->notice_min = soon ? (int)(ahead * 1440 + pick(DAYS * 1440)) : 60;
     w->horizon_days = pick(3) == 0 && ahead > 0 ? (int)(ahead + pick(DAYS)) : 730;
 }
 
@@ -640,11 +641,9 @@ static void compare_others(struct place *p, const struct world *w, struct answer
 
 static size_t check_world(struct place *p, struct world *w, size_t *open)
 {
-    unsigned char *said[PEOPLE];
-    for (int k = 0; k < PEOPLE; k++) {
-        said[k] = malloc(MINUTES);
-        memset(said[k], 0xff, MINUTES);
-    }
+    static unsigned char lines[PEOPLE][MINUTES];
+    unsigned char *said[PEOPLE] = { lines[0], lines[1] };
+    memset(lines, 0xff, sizeof lines);
     plant(p, w);
     paint(w);
     int64_t now = time(NULL);
@@ -658,9 +657,6 @@ static size_t check_world(struct place *p, struct world *w, size_t *open)
     }
     size_t n = compare(w, said, now, open);
     compare_others(p, w, r);
-    for (int k = 0; k < PEOPLE; k++) {
-        free(said[k]);
-    }
     wipe(w);
     return n;
 }

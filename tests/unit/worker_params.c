@@ -310,6 +310,21 @@ Test(params, lists)
     }
 }
 
+Test(params, lists_of_ids_are_bounded)
+{
+    const struct param row = { .type = T_IDS, .min = 1, .max = 9 };
+    struct value v = { 0 };
+    struct sbuf text;
+    sbuf_init(&text);
+    for (int i = 0; i < 200; i++) {
+        sbuf_fmt(&text, "%s01a206d8-cb2d-735a-87bb-%012d", i ? "," : "", i);
+    }
+    cr_expect_null(params_text(&row, sbuf_slice(&text), &arena, &v));
+    sbuf_text(&text, "," LIST_ID);
+    cr_expect_str_eq(params_text(&row, sbuf_slice(&text), &arena, &v)->code, "too_long");
+    sbuf_fini(&text);
+}
+
 Test(params, lengths_count_characters)
 {
     const struct param row = { .name = "x", .type = T_TEXT, .min = 1, .max = 3 };

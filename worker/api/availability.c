@@ -188,8 +188,8 @@ static bool anybody_can(const struct openings *o, int64_t start)
 struct writer {
     struct openings *o;
     struct sbuf *out;
-    struct rank *ranks; /* of each person on the day */
-    size_t written;     /* starts and reasons */
+    struct rank ranks[OPENINGS_PEOPLE_MAX]; /* of each person on the day */
+    size_t written;                         /* starts and reasons */
 };
 
 /* "at":...,"staff":[...]} */
@@ -374,9 +374,8 @@ static enum err answer(struct call *c, write_fn write)
     struct sbuf body;
     TRY(openings_load(c, &o));
     struct writer w = { .o = &o, .out = &body };
-    w.ranks = arena_take(c->arena, (o.person_count + 1) * sizeof(*w.ranks));
-    if (!w.ranks || !o.zone) {
-        return w.ranks ? E_NOT_FOUND : E_NOMEM;
+    if (!o.zone) { /* the service has gone meanwhile */
+        return call_refuse(c, E_NOT_FOUND, NULL, NULL);
     }
     sbuf_init(&body);
     write_zone(&w);

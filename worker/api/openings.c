@@ -26,7 +26,8 @@ enum row {
 
 enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, COL_NAME };
 
-#define PEOPLE_MAX "50" /* who are looked at, by name */
+#define TEXT_OF(n) #n
+#define TEXT(n)    TEXT_OF(n)
 
 /* What is asked for. pad: so many days more on both sides, as spans reach over midnight and other zones' days are shifted. */
 #define ASKED                                                                                    \
@@ -45,42 +46,47 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     " THEN f.day + 6 ELSE f.day END) AS day) l)"
 
 /* Who offers the service and is within the caller's reach. */
-#define PEOPLE                                                                                    \
-    "people AS MATERIALIZED (SELECT row_number() OVER (ORDER BY ext.fold(t.name), t.id) - 1"      \
-    " AS who, t.id, t.name, coalesce(:w_seconds::int,"                                            \
-    " coalesce(o.duration_min, a.duration_min) * 60) AS seconds FROM a CROSS JOIN staff t"        \
-    " LEFT JOIN service_staff o ON o.service_id = a.service AND o.staff_id = t.id"                \
-    " WHERE t.archived_at IS NULL AND t.bookable AND :scope(staff t)"                             \
-    " AND (:w_staff::uuid IS NULL OR t.id = :w_staff) AND (o.staff_id IS NOT NULL OR NOT EXISTS"  \
-    " (SELECT FROM service_staff x WHERE x.service_id = a.service)) ORDER BY 1 LIMIT " PEOPLE_MAX \
-    ")"
+#define PEOPLE                                                                                   \
+    "people AS MATERIALIZED (SELECT row_number() OVER (ORDER BY ext.fold(t.name), t.id) - 1"     \
+    " AS who, t.id, t.name, coalesce(:w_seconds::int,"                                           \
+    " coalesce(o.duration_min, a.duration_min) * 60) AS seconds FROM a CROSS JOIN staff t"       \
+    " LEFT JOIN service_staff o ON o.service_id = a.service AND o.staff_id = t.id"               \
+    " WHERE t.archived_at IS NULL AND t.bookable AND :scope(staff t)"                            \
+    " AND (:w_staff::uuid IS NULL OR t.id = :w_staff) AND (o.staff_id IS NOT NULL OR NOT EXISTS" \
+    " (SELECT FROM service_staff x WHERE x.service_id = a.service)) ORDER BY 1 LIMIT " TEXT(     \
+        OPENINGS_PEOPLE_MAX) ")"
+
+/* The practice's days, of the padding too. */
+#define DAYS                                                                                   \
+    "days AS MATERIALIZED (SELECT d.day, d.from_s, d.to_s, nullif(d.change_s, 0) AS change_s," \
+    " d.shown_s FROM a CROSS JOIN LATERAL ext.local_days(a.first - a.pad, a.last + a.pad,"     \
+    " a.zone) d)"
 
 /* Which schedule holds for whom on which day; null: the opening hours. */
-#define CHOSEN                                                                              \
-    "chosen AS MATERIALIZED (SELECT p.who, a.first + n AS day, c.id AS schedule,"           \
-    " coalesce(c.time_zone, a.zone) AS zone FROM a CROSS JOIN people p"                     \
-    " CROSS JOIN LATERAL generate_series(-a.pad, a.last - a.first + a.pad) n"               \
-    " LEFT JOIN LATERAL (SELECT h.id, h.time_zone FROM schedule h WHERE h.staff_id = p.id"  \
-    " AND (h.service_id IS NULL OR h.service_id = a.service)"                               \
-    " AND (h.valid_from IS NULL OR h.valid_from <= a.first + n)"                            \
-    " AND (h.valid_to IS NULL OR h.valid_to >= a.first + n) ORDER BY h.service_id IS NULL," \
+#define CHOSEN                                                                             \
+    "chosen AS MATERIALIZED (SELECT p.who, d.day, c.id AS schedule,"                       \
+    " coalesce(c.time_zone, a.zone) AS zone FROM a CROSS JOIN people p CROSS JOIN days d"  \
+    " LEFT JOIN LATERAL (SELECT h.id, h.time_zone FROM schedule h WHERE h.staff_id = p.id" \
+    " AND (h.service_id IS NULL OR h.service_id = a.service)"                              \
+    " AND (h.valid_from IS NULL OR h.valid_from <= d.day)"                                 \
+    " AND (h.valid_to IS NULL OR h.valid_to >= d.day) ORDER BY h.service_id IS NULL,"      \
     " h.valid_from DESC NULLS LAST, h.id DESC LIMIT 1) c ON true)"
 
-#define CLOCKS                                                                                 \
-    "clocks AS MATERIALIZED (SELECT z.zone, d.day, d.from_s, d.to_s, nullif(d.change_s, 0) AS" \
-    " change_s, d.shown_s FROM a CROSS JOIN LATERAL (SELECT a.zone UNION SELECT zone"          \
-    " FROM chosen) z CROSS JOIN LATERAL ext.local_days(a.first - a.pad, a.last + a.pad,"       \
-    " z.zone) d)"
+/* The days of each zone there is. */
+#define CLOCKS                                                                              \
+    "clocks AS MATERIALIZED (SELECT a.zone, d.day, d.from_s, d.to_s, d.change_s, d.shown_s" \
+    " FROM a CROSS JOIN days d UNION ALL SELECT z.zone, d.day, d.from_s, d.to_s,"           \
+    " nullif(d.change_s, 0), d.shown_s FROM a CROSS JOIN LATERAL (SELECT DISTINCT c.zone"   \
+    " FROM chosen c WHERE c.zone <> a.zone) z CROSS JOIN LATERAL ext.local_days(a.first"    \
+    " - a.pad, a.last + a.pad, z.zone) d)"
 
 /* Exceptions day by day, of each person. */
-#define OTHERWISE                                                                                \
-    "otherwise AS MATERIALIZED (SELECT p.who, e.effect, e.staff_id IS NOT NULL AS own,"          \
-    " greatest(e.first_day, a.first - a.pad) + n AS day, coalesce(e.starts, '00:00') AS starts," \
-    " coalesce(e.minutes, 1440) AS minutes FROM a JOIN schedule_exception e"                     \
-    " ON e.last_day >= a.first - a.pad AND e.first_day <= a.last + a.pad"                        \
-    " JOIN people p ON e.staff_id IS NULL OR e.staff_id = p.id CROSS JOIN LATERAL"               \
-    " generate_series(0, least(e.last_day, a.last + a.pad)"                                      \
-    " - greatest(e.first_day, a.first - a.pad)) n)"
+#define OTHERWISE                                                                              \
+    "otherwise AS MATERIALIZED (SELECT p.who, e.effect, e.staff_id IS NOT NULL AS own, d.day," \
+    " coalesce(e.starts, '00:00') AS starts, coalesce(e.minutes, 1440) AS minutes"             \
+    " FROM a JOIN schedule_exception e ON e.last_day >= a.first - a.pad"                       \
+    " AND e.first_day <= a.last + a.pad JOIN people p ON e.staff_id IS NULL"                   \
+    " OR e.staff_id = p.id JOIN days d ON d.day BETWEEN e.first_day AND e.last_day)"
 
 #define NOT_SPECIAL                                                             \
     "NOT EXISTS (SELECT FROM otherwise x WHERE x.who = h.who AND x.day = h.day" \
@@ -112,11 +118,11 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     " least(d.change_s - d.shown_s + w.high, d.to_s))) p(from_s, to_s)"                          \
     " WHERE w.low < w.high AND p.from_s < p.to_s)"
 
-/* From the first of these instants to the last somebody's visit may matter: a visit and its buffers are shorter than two days. */
-#define AROUND                                                                                \
-    "around AS MATERIALIZED (SELECT tstzrange(to_timestamp(min(d.from_s) - 86400),"           \
-    " to_timestamp(max(d.to_s) + 2 * 86400)) AS span FROM a JOIN clocks d ON d.zone = a.zone" \
-    " AND d.day BETWEEN a.first AND a.last)"
+/* Where somebody's visit may matter: a visit and its buffers are shorter than two days. */
+#define AROUND                                                                      \
+    "around AS MATERIALIZED (SELECT tstzrange(to_timestamp(min(d.from_s) - 86400)," \
+    " to_timestamp(max(d.to_s) + 2 * 86400)) AS span FROM a JOIN days d"            \
+    " ON d.day BETWEEN a.first AND a.last)"
 
 #define FIRST_SECOND(time) "floor(extract(epoch FROM " time "))::bigint"
 #define LAST_SECOND(time)  "ceil(extract(epoch FROM " time "))::bigint"
@@ -129,8 +135,8 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     " NULL AS name FROM a"                                                                       \
     " UNION ALL SELECT 1, 0, a.step, mod(a.shift, a.step), 0, 0, NULL, NULL FROM a"              \
     " UNION ALL SELECT 2, 0, d.from_s, d.to_s, coalesce(d.change_s, 0), d.shown_s,"              \
-    " to_char(d.day, 'YYYY-MM-DD'), NULL FROM a JOIN clocks d ON d.zone = a.zone"                \
-    " AND d.day BETWEEN a.first AND a.last"                                                      \
+    " to_char(d.day, 'YYYY-MM-DD'), (d.day - date '1970-01-01')::text FROM a JOIN days d"                                     \
+    " ON d.day BETWEEN a.first AND a.last"                                                       \
     " UNION ALL SELECT 3, p.who, p.seconds, 0, 0, 0, p.id::text, p.name FROM people p"           \
     " UNION ALL SELECT s.what, s.who, s.from_s, s.to_s, 0, 0, NULL, NULL FROM spans s"           \
     " UNION ALL SELECT 7, p.who, " FIRST_SECOND("lower(x.busy)") ", "                            \
@@ -148,7 +154,7 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
 
 const struct stmt openings_world = {
     "world",
-    "WITH " ASKED ", " PEOPLE ", " CHOSEN ", " CLOCKS ", " OTHERWISE ", " HOURS ", " SPANS
+    "WITH " ASKED ", " PEOPLE ", " DAYS ", " CHOSEN ", " CLOCKS ", " OTHERWISE ", " HOURS ", " SPANS
     ", " AROUND ROWS,
 };
 
@@ -232,22 +238,11 @@ static void take_rules(struct openings *o, const PGresult *rows, int row)
     }
 }
 
-static int64_t midnight_of(const char *date)
-{
-    char text[32];
-    int64_t us;
-    bool has_offset;
-    int offset;
-    snprintf(text, sizeof(text), "%sT00:00", date);
-    return clock_parse(slice_of(text), &us, &has_offset, &offset) == OK ? us / SECOND_US : -1;
-}
-
 static void take_day(struct openings *o, const PGresult *rows, int row)
 {
-    const char *date = PQgetvalue(rows, row, COL_LABEL);
     o->days[o->day_count++] = (struct openings_day){
-        .date = date,
-        .midnight = midnight_of(date),
+        .date = PQgetvalue(rows, row, COL_LABEL),
+        .midnight = number(rows, row, COL_NAME) * DAY_S,
         .day = { span_at(rows, row, COL_A), number(rows, row, COL_C), number(rows, row, COL_D) },
     };
 }
@@ -349,6 +344,16 @@ void openings_write(struct sbuf *out, const struct openings_day *d, int64_t star
     int64_t shown = behind ? d->day.shown + start - d->day.change : start - d->day.span.from;
     clock_format_offset(start * SECOND_US, (d->midnight + shown) * SECOND_US, text);
     sbuf_json(out, slice_of(text));
+}
+
+static int64_t midnight_of(const char *date)
+{
+    char text[32];
+    int64_t us;
+    bool has_offset;
+    int offset;
+    snprintf(text, sizeof(text), "%sT00:00", date);
+    return clock_parse(slice_of(text), &us, &has_offset, &offset) == OK ? us / SECOND_US : -1;
 }
 
 int64_t openings_days_between(const char *first, const char *last)

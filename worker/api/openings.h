@@ -7,7 +7,8 @@
 #include "worker/avail.h"
 #include "worker/call.h"
 
-#define OPENINGS_DAYS_MAX 62
+#define OPENINGS_DAYS_MAX   62
+#define OPENINGS_PEOPLE_MAX 50 /* who are looked at, by name */
 
 struct openings_day {
     const char *date; /* of the practice's zone */
@@ -29,7 +30,7 @@ struct openings {
     struct avail_limits limits;
     int step, offset; /* of the grid, in minutes */
     struct openings_day *days;
-    struct openings_person *people; /* by name */
+    struct openings_person *people; /* by name, at most OPENINGS_PEOPLE_MAX */
     size_t day_count, person_count;
     int64_t *starts; /* openings_starts': room for one day */
     int64_t start;   /* where the visit is, which is no other time; 0: nowhere yet */
