@@ -1,5 +1,5 @@
 -- wrk script. BENCH_TOKENS: a file with one "TOKEN STAFF_ID" a line, one line per practice, of which the first
--- BENCH_PRACTICES are used. BENCH_OP: read, agenda or book.
+-- BENCH_PRACTICES are used. BENCH_OP: read, agenda, book, or slots (whose query is BENCH_SLOTS).
 -- Every request goes to the next practice, so that neighbours in time are never neighbours in data.
 local op = os.getenv("BENCH_OP") or "read"
 local appointments = tonumber(os.getenv("BENCH_APPOINTMENTS") or "200")
@@ -39,6 +39,10 @@ end
 function make.agenda(practice)
   local day = os.date("!%Y-%m-%d", 1799107200 + math.random(0, math.floor(appointments / 16) - 1) * 86400)
   return get(practice, "/api/v1/appointments?from=" .. day .. "&to=" .. day)
+end
+
+function make.slots(practice)
+  return get(practice, "/api/v1/availability/slots?" .. os.getenv("BENCH_SLOTS"))
 end
 
 -- A random minute of 600 days to come: with one practice some lose (409), with many nearly all win.

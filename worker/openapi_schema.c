@@ -66,9 +66,10 @@ static const struct {
     [T_CURSOR] = { "string", "" },
     [T_PASSWORD] = { "string", ",\"format\":\"password\",\"minLength\":1,\"maxLength\":256" },
     [T_WORDS] = { "array", ",\"minItems\":1,\"uniqueItems\":true" },
-    [T_SPANS] = { "array",
-                  ",\"items\":{\"type\":\"string\",\"pattern\":\"^[0-9]{2}:[0-9]{2}-[0-9]{2}"
-                  ":[0-9]{2}$\",\"examples\":[\"09:00-14:00\"]}" },
+    [T_SPANS] = { "array", "" },
+    [T_IDS] = { "array", ",\"maxItems\":200,\"items\":{\"type\":\"string\",\"format\":\"uuid\","
+                         "\"description\":"
+                         "\"A number may follow behind a colon: ID:45\"}" },
     [T_INSTANT] = { "string", ",\"format\":\"date-time\"" },
     [T_ZONED] = { "string", ",\"format\":\"date-time\"" },
     [T_JSON] = { NULL, "" },
@@ -102,6 +103,19 @@ static void write_choices(struct sbuf *b, const struct param *p)
     sbuf_text(b, p->nullable ? ",null]" : "]");
 }
 
+#define SPAN_PATTERN "[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}"
+
+static void write_spans(struct sbuf *b, const struct param *p)
+{
+    if (p->max) {
+        sbuf_fmt(b, ",\"maxItems\":%lld", (long long)p->max);
+    }
+    sbuf_text(b, ",\"items\":{\"type\":\"string\",");
+    sbuf_text(b, p->choices ? "\"pattern\":\"^[a-z]+ " SPAN_PATTERN "( odd| even)?( break)?$\","
+                              "\"examples\":[\"monday 09:00-14:00\"]}"
+                            : "\"pattern\":\"^" SPAN_PATTERN "$\",\"examples\":[\"09:00-14:00\"]}");
+}
+
 static void write_bounds(struct sbuf *b, const struct param *p)
 {
     int64_t min, max;
@@ -112,6 +126,9 @@ static void write_bounds(struct sbuf *b, const struct param *p)
         sbuf_text(b, ",\"items\":{\"type\":\"string\"");
         write_choices(b, p);
         sbuf_char(b, '}');
+    }
+    if (p->type == T_SPANS) {
+        write_spans(b, p);
     }
     if (p->type != T_TEXT && p->type != T_INT) {
         return;

@@ -41,12 +41,18 @@ static size_t pattern_names(const char *pattern)
 
 static bool type_is_input(enum type t)
 {
-    return t >= T_TEXT && t <= T_SPANS;
+    return t >= T_TEXT && t <= T_IDS;
 }
 
 static bool type_is_list(enum type t)
 {
-    return t == T_WORDS || t == T_SPANS;
+    return t == T_WORDS || t == T_SPANS || t == T_IDS;
+}
+
+static bool choices_fit(const struct param *row)
+{
+    bool asked = row->type == T_CHOICE || row->type == T_WORDS;
+    return row->type == T_SPANS || asked == (row->choices != NULL);
 }
 
 static enum err compile_fallback(const struct param *row, struct value *out, struct sbuf *why)
@@ -75,15 +81,14 @@ static enum err compile_row(const struct route *r, struct params_plan *out, cons
     }
     int index = row->in == IN_PATH ? pattern_index(r->path, row->name) : 0;
     if (out->count == ROUTE_PARAMS_LIMIT || index < 0 || !row->in || !type_is_input(row->type) ||
-        (row->type == T_CHOICE || row->type == T_WORDS) != (row->choices != NULL) ||
-        (type_is_list(row->type) && row->in != IN_BODY)) {
+        !choices_fit(row) || (type_is_list(row->type) && row->in != IN_BODY)) {
         sbuf_fmt(why, "parameter \"%s\": %s", row->name,
                  out->count == ROUTE_PARAMS_LIMIT ? "too many parameters"
                  : index < 0                      ? "the path has no such {name}"
                  : !row->in                       ? "it has no place (.in)"
                  : !type_is_input(row->type)
                      ? "its type is not one of parameters"
-                     : "choices belong to T_CHOICE and T_WORDS, lists into the body");
+                     : "choices belong to T_CHOICE, T_WORDS and T_SPANS, lists into the body");
         return E_CONFIG;
     }
     out->has_query |= row->in == IN_QUERY;

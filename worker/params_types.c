@@ -38,6 +38,9 @@ FAULT(not_choice, "invalid_choice", "No es uno de los valores permitidos",
       "It is not one of the allowed values");
 FAULT(twice, "duplicate_value", "Está repetido", "It is there twice");
 FAULT(not_span, "invalid_hours", "Debe ser como 09:00-14:00", "It must be like 09:00-14:00");
+FAULT(not_weekly, "invalid_hours", "Debe ser como monday 09:00-14:00, con odd, even o break detrás",
+      "It must be like monday 09:00-14:00, with odd, even or break behind it");
+FAULT(too_many, "too_long", "Tiene demasiados elementos", "It has too many items");
 FAULT(overlap, "overlapping_hours", "Deben ir en orden y sin traslaparse",
       "They must be in order, none over another");
 FAULT(no_memory, "too_long", "La petición es demasiado grande", "The request is too large");
@@ -46,6 +49,7 @@ FAULT(no_memory, "too_long", "La petición es demasiado grande", "The request is
 #define OFFSET_END (16 * 60)                   /* minutes */
 #define DAY_MIN    (24 * 60)
 #define SPANS_MAX  12
+#define IDS_MAX    200 /* of one list */
 
 void params_bounds(const struct param *row, int64_t *min, int64_t *max)
 {
@@ -441,28 +445,134 @@ static int take_clock(struct slice s, size_t *at)
                                                                          : hours * 60 + minutes;
 }
 
+/* Minutes of "HH:MM-HH:MM" at *at, moved behind it. */
+static bool take_span(struct slice s, size_t *at, int *from, int *to)
+{
+    *from = take_clock(s, at);
+    if (*from < 0 || *from >= DAY_MIN || *at >= s.n || s.p[(*at)++] != '-') {
+        return false;
+    }
+    *to = take_clock(s, at);
+    return *to >= 0;
+}
+
 /* Each starts when the one before is over; only the last may go on behind midnight. */
-static const struct params_fault *check_spans(struct slice s, struct arena *arena,
-                                              struct value *out)
+static const struct params_fault *check_day(struct slice s)
 {
     struct slice rest = s;
     int free_from = 0, count = 0;
     while (s.n && rest.p) {
         struct slice span = str_cut(&rest, ',');
         size_t at = 0;
+        int from, to;
         if (++count > SPANS_MAX) {
             return &too_long;
         }
-        int from = take_clock(span, &at);
-        bool dash = from >= 0 && from < DAY_MIN && at < span.n && span.p[at++] == '-';
-        int to = dash ? take_clock(span, &at) : -1;
-        if (to < 0 || at != span.n) {
+        if (!take_span(span, &at, &from, &to) || at != span.n) {
             return &not_span;
         }
         if (from < free_from || free_from < 0) {
             return &overlap;
         }
         free_from = to > from ? to : -1;
+    }
+    return NULL;
+}
+
+/* "monday 09:00-14:00", then perhaps " odd" or " even", then perhaps " break". */
+static bool weekly_ok(const struct param *row, struct slice s, struct arena *arena)
+{
+    struct value day;
+    struct slice rest = s;
+    if (check_choice(row, str_cut(&rest, ' '), arena, &day) || !rest.p) {
+        return false;
+    }
+    struct slice span = str_cut(&rest, ' '),
+                 word = rest.p ? str_cut(&rest, ' ') : (struct slice){ 0 };
+    size_t at = 0;
+    int from, to;
+    if (!take_span(span, &at, &from, &to) || at != span.n) {
+        return false;
+    }
+    if (slice_eq(word, SLICE("odd")) || slice_eq(word, SLICE("even"))) {
+        word = rest.p ? str_cut(&rest, ' ') : (struct slice){ 0 };
+    }
+    return !rest.p && (!word.p || slice_eq(word, SLICE("break")));
+}
+
+static bool is_among(struct slice item, struct slice list)
+{
+    while (list.p) {
+        if (slice_eq(str_cut(&list, ','), item)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct params_fault *check_week(const struct param *row, struct slice s,
+                                             struct arena *arena)
+{
+    struct slice rest = s;
+    while (s.n && rest.p) {
+        struct slice item = str_cut(&rest, ',');
+        if (!weekly_ok(row, item, arena)) {
+            return &not_weekly;
+        }
+        if (is_among(item, rest)) {
+            return &twice;
+        }
+    }
+    return NULL;
+}
+
+static int64_t count_items(struct slice s)
+{
+    int64_t n = 0;
+    for (struct slice rest = s; s.n && rest.p; n++) {
+        (void)str_cut(&rest, ',');
+    }
+    return n;
+}
+
+static const struct params_fault *check_spans(const struct param *row, struct slice s,
+                                              struct arena *arena, struct value *out)
+{
+    if (row->max && count_items(s) > row->max) {
+        return &too_many;
+    }
+    const struct params_fault *fault = row->choices ? check_week(row, s, arena) : check_day(s);
+    return fault ? fault : keep_list(s, arena, out);
+}
+
+/* "ID" or "ID:45". */
+static const struct params_fault *check_numbered(const struct param *row, struct slice item,
+                                                 struct arena *arena, struct uuid *id)
+{
+    struct slice number = item;
+    struct value one;
+    if (uuid_parse(str_cut(&number, ':'), id) != OK) {
+        return &not_uuid;
+    }
+    return number.p ? check_int(row, number, arena, &one) : NULL;
+}
+
+static const struct params_fault *check_ids(const struct param *row, struct slice s,
+                                            struct arena *arena, struct value *out)
+{
+    struct uuid ids[IDS_MAX];
+    size_t n = 0;
+    for (struct slice rest = s; s.n && rest.p; n++) {
+        if (n == IDS_MAX) {
+            return &too_many;
+        }
+        const struct params_fault *fault = check_numbered(row, str_cut(&rest, ','), arena, &ids[n]);
+        for (size_t i = 0; !fault && i < n; i++) {
+            fault = memcmp(&ids[i], &ids[n], sizeof(ids[n])) == 0 ? &twice : NULL;
+        }
+        if (fault) {
+            return fault;
+        }
     }
     return keep_list(s, arena, out);
 }
@@ -504,7 +614,9 @@ const struct params_fault *params_text(const struct param *row, struct slice s, 
     case T_WORDS:
         return check_words(row, s, arena, out);
     case T_SPANS:
-        return check_spans(s, arena, out);
+        return check_spans(row, s, arena, out);
+    case T_IDS:
+        return check_ids(row, s, arena, out);
     case T_CURSOR: /* page.c looks inside */
         return s.n > 4096 ? &too_long : keep(s, arena, out);
     case T_INSTANT:

@@ -4,6 +4,7 @@
 #include "worker/stmt.h"
 
 #include <ctype.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "common/str.h"
@@ -59,6 +60,7 @@ static Oid type_oid(enum type t)
     case T_PASSWORD:
     case T_WORDS:
     case T_SPANS:
+    case T_IDS:
     case T_INSTANT:
     case T_ZONED:
     case T_JSON:
@@ -239,11 +241,41 @@ static enum err compile_step(struct compiler *k, const char *start, const char *
     return OK;
 }
 
+#define KNOWN_MAX 2048
+
+/* Routes that run the same text with the same types share its id, and so one plan on each connection. What there is no room to remember gets an id
+ * of its own, which is never wrong. */
+static uint32_t id_of(const struct stmt_plan *p)
+{
+    static struct {
+        uint8_t hash[crypto_generichash_BYTES];
+        uint32_t id;
+    } known[KNOWN_MAX];
+    static uint32_t known_count, last_id = STMT_ID_ROUTES;
+    uint8_t hash[crypto_generichash_BYTES];
+    crypto_generichash_state s;
+    crypto_generichash_init(&s, NULL, 0, sizeof(hash));
+    crypto_generichash_update(&s, (const uint8_t *)p->text, strlen(p->text) + 1);
+    crypto_generichash_update(&s, (const uint8_t *)p->types,
+                              (size_t)p->count * sizeof(p->types[0]));
+    crypto_generichash_final(&s, hash, sizeof(hash));
+    for (uint32_t i = 0; i < known_count; i++) {
+        if (memcmp(known[i].hash, hash, sizeof(hash)) == 0) {
+            return known[i].id;
+        }
+    }
+    last_id++;
+    if (known_count < KNOWN_MAX) {
+        memcpy(known[known_count].hash, hash, sizeof(hash));
+        known[known_count++].id = last_id;
+    }
+    return last_id;
+}
+
 /* sql without marks. */
 static enum err compile_plain(const char *sql, const struct stmt_scope *scope,
                               struct stmt_plan *out, uint64_t *used, struct sbuf *why)
 {
-    static uint32_t last_id = STMT_ID_ROUTES;
     struct compiler k = { .scope = scope, .out = out, .why = why };
     sbuf_init(&k.text);
     out->count = 0;
@@ -258,7 +290,7 @@ static enum err compile_plain(const char *sql, const struct stmt_scope *scope,
     }
     sbuf_fini(&k.text);
     if (e == OK) {
-        out->id = ++last_id;
+        out->id = id_of(out);
         if (used) {
             *used |= k.used;
         }

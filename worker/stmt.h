@@ -51,7 +51,7 @@ enum stmt_source { FROM_PARAM, FROM_PRESENT, FROM_VAR, FROM_BUILTIN };
 
 /* One statement ready to be prepared. */
 struct stmt_plan {
-    uint32_t id; /* unique in this process: the cache's key with the tenant */
+    uint32_t id; /* of its text and types in this process: the cache's key with the tenant */
     const char *name;
     char *text; /* owned; with $1 .. $count */
     int count;

@@ -33,9 +33,11 @@ static const struct param rows[] = {
     { .name = "id", .in = IN_PATH, .type = T_UUID },
     ALL_TYPES(IN_QUERY, "q_"),
     ALL_TYPES(IN_BODY, "b_"),
-    { .name = "b_words", .in = IN_BODY, .type = T_WORDS, .choices = "one two" },
-    { .name = "b_spans", .in = IN_BODY, .type = T_SPANS },
     { .name = "b_null", .in = IN_BODY, .type = T_TEXT, .nullable = true },
+    { .name = "b_words", .in = IN_BODY, .type = T_WORDS, .choices = "one two" },
+    { .name = "b_day", .in = IN_BODY, .type = T_SPANS },
+    { .name = "b_week", .in = IN_BODY, .type = T_SPANS, .choices = "monday sunday", .max = 5 },
+    { .name = "b_ids", .in = IN_BODY, .type = T_IDS, .min = 1, .max = 9 },
     { 0 },
 };
 static const struct route route = {
@@ -51,7 +53,9 @@ static void check_values(const struct params_plan *plan, const struct value *val
             continue;
         }
         struct slice s = slice_of(v->text);
-        FUZZ_CHECK(str_utf8_valid(s) && s.n <= 4096);
+        bool list = s.n >= 2 && s.p[0] == '{' && s.p[s.n - 1] == '}';
+        FUZZ_CHECK(str_utf8_valid(s) && (list || s.n <= 4096));
+        FUZZ_CHECK(list || plan->rows[i].type < T_WORDS);
         FUZZ_CHECK(plan->rows[i].type != T_INT || (v->number >= -5 && v->number <= 5));
         FUZZ_CHECK(plan->rows[i].type != T_TEXT || str_utf8_len(s) <= 200);
     }

@@ -433,8 +433,12 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "outbox:arw\n"
                                       "resource:ar\n"
                                       "role:arwd\n"
+                                      "schedule:arwd\n"
+                                      "schedule_exception:arwd\n"
+                                      "schedule_span:ard\n"
                                       "schema_meta:\n"
                                       "service:arw\n"
+                                      "service_staff:ard\n"
                                       "staff:arw\n";
 
 Test(matrix, every_schema_has_exactly_its_grants)

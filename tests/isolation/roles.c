@@ -192,6 +192,9 @@ static const char *permission(const struct operation *op)
         { "proposals", "client.read", "client.write" },
         { "booking-policy", "business.read", "business.write" },
         { "opening-hours", "business.read", "business.write" },
+        { "schedules", "staff.read", "business.write" },
+        { "schedule-exceptions", "staff.read", "business.write" },
+        { "availability", "appointment.read", NULL },
         { "branding", "business.read", "business.write" },
         { "business", "business.read", "business.write" },
         { "staff", "staff.read", "staff.write" },
@@ -294,7 +297,8 @@ static int call(struct stage *s, int who, const struct operation *op, enum whose
     /* nobody's role is to change while the test goes on */
     const char *version = about(op, "staff") ? "If-Match: \"99\"\r\n" : "If-Match: \"1\"\r\n";
     const struct ids *body = whose == FOREIGN ? &c->own : &ids;
-    return api_send(c->api, op->method, catalog_path(op, &ids), catalog_body(op, body), version)
+    const struct ids *named = strchr(op->path, '{') ? &ids : body;
+    return api_send(c->api, op->method, catalog_target(op, named), catalog_body(op, body), version)
         ->status;
 }
 

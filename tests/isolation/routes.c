@@ -30,6 +30,8 @@ static void plant(void)
         "UPDATE staff SET name = $, title = $, license_no = $",
         "UPDATE service SET name = $, description = $, category = $",
         "UPDATE invitation SET name = $",
+        "UPDATE schedule SET name = $",
+        "UPDATE schedule_exception SET reason = $",
         "UPDATE client SET given_name = $, family_name = $, notes = $",
         "UPDATE appointment SET notes = $, cancel_reason = $",
         "UPDATE appointment_event SET change = jsonb_build_object('reason', $)",
@@ -217,7 +219,7 @@ Test(routes, nothing_a_reads_holds_the_canary)
         if (strcmp(op->method, "GET") != 0 || catalog_for_guests(op)) {
             continue;
         }
-        char *path = catalog_path(op, &s->own);
+        char *path = catalog_target(op, &s->own);
         struct answer *r = api_get(&s->a, "%s", path);
         cr_expect_eq(r->status, 200, "%s: %d", path, r->status);
         cr_expect_not(has_canary(r), "%s leaks", path);

@@ -325,6 +325,23 @@ const char *api_new_staff(struct api *a, const char *name)
         "staff", api_post(a, "/api/v1/staff", "{\"name\":\"%s\",\"role\":\"professional\"}", name));
 }
 
+const char *api_new_schedule(struct api *a, const char *staff, const char *spans)
+{
+    return created("schedule", api_post(a, "/api/v1/schedules",
+                                        "{\"name\":\"Semana\",\"staff_id\":\"%s\",\"spans\":[%s]}",
+                                        staff, spans));
+}
+
+const char *api_new_exception(struct api *a, const char *staff, const char *effect, const char *day)
+{
+    return created(
+        "exception",
+        api_post(a, "/api/v1/schedule-exceptions",
+                 "{\"staff_id\":%s,\"effect\":\"%s\",\"first_day\":\"%s\",\"hours\":[%s]}",
+                 staff ? api_text("\"%s\"", staff) : "null", effect, day,
+                 strcmp(effect, "closed") == 0 ? "" : "\"10:00-12:00\""));
+}
+
 const char *api_new_invitation(struct api *a, const char *name)
 {
     char *email = api_text("%s@example.com", api_unique("invited"));

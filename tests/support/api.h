@@ -74,6 +74,11 @@ const char *api_new_invitation(struct api *a, const char *name);
 const char *api_new_key(struct api *a, const char *name, const char *permissions);
 /* A role with these permissions ("client.read:own"); its code. */
 const char *api_new_role(struct api *a, const char *name, const char *permissions);
+/* A schedule with these spans ("\"monday 09:00-14:00\""). */
+const char *api_new_schedule(struct api *a, const char *staff, const char *spans);
+/* A whole day: closed, or open or special from 10:00 to 12:00; staff NULL: for everybody. */
+const char *api_new_exception(struct api *a, const char *staff, const char *effect,
+                              const char *day);
 /* Books without judging the answer. */
 struct answer *api_book(struct api *a, const char *client, const char *service, const char *staff,
                         const char *starts_at);

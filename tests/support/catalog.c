@@ -71,6 +71,8 @@ struct ids catalog_things(struct api *owner, const char *name, const char *staff
         .role = api_new_role(owner, api_unique(name), "client.read"),
         .key = api_new_key(owner, name, "client.read"),
     };
+    i.schedule = api_new_schedule(owner, i.staff, "\"monday 09:00-14:00\"");
+    i.exception = api_new_exception(owner, i.staff, "closed", api_day(400));
     struct answer *r = api_book(owner, i.client, i.service, i.staff, starts_at);
     cr_assert_eq(r->status, 201, "%s", r->http.body);
     i.appointment = answer_text(r, "id");
@@ -88,6 +90,8 @@ static const char *id_for(const char *name, const struct ids *ids)
         const char *prefix, *id;
     } all[] = {
         { "client", ids->client },
+        { "schedule-exceptions", ids->exception },
+        { "schedule", ids->schedule },
         { "service", ids->service },
         { "staff", ids->staff },
         { "invitation", ids->invitation },
@@ -115,6 +119,22 @@ char *catalog_path(const struct operation *op, const struct ids *ids)
     const char *resource = op->path + strlen("/api/v1/");
     return api_text("%.*s%s%s", (int)(brace - op->path), op->path, id_for(resource, ids),
                     strchr(brace, '}') + 1);
+}
+
+char *catalog_target(const struct operation *op, const struct ids *ids)
+{
+    struct json_object *list = member(op->doc, "parameters");
+    size_t count = list ? json_object_array_length(list) : 0;
+    char *out = catalog_path(op, ids);
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *p = resolved(json_object_array_get_idx(list, i));
+        const char *name = json_object_get_string(member(p, "name"));
+        if (strcmp(json_object_get_string(member(p, "in")), "query") == 0 &&
+            json_object_get_boolean(member(p, "required"))) {
+            out = api_text("%s%c%s=%s", out, strchr(out, '?') ? '&' : '?', name, id_for(name, ids));
+        }
+    }
+    return out;
 }
 
 static bool is_type(struct json_object *schema, const char *type)
@@ -147,6 +167,9 @@ static const char *text_for(struct json_object *schema, const char *name, const 
     };
     if (strcmp(f, "uuid") == 0) {
         return id_for(name, ids);
+    }
+    if (strcmp(f, "date") == 0 && strcmp(name, "birth_date") != 0) {
+        return api_day(400);
     }
     if (strcmp(name, "starts_at") == 0 || strcmp(name, "expires_at") == 0) {
         return api_text("%sT09:00", api_day(300));

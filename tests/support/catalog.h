@@ -17,6 +17,7 @@ struct operation {
 struct ids {
     const char *client, *service, *staff, *appointment;
     const char *invitation, *link, *proposal, *role, *key; /* NULL: one that is nowhere */
+    const char *schedule, *exception;
 };
 
 #define CATALOG_MAX 200
@@ -29,6 +30,8 @@ struct ids catalog_things(struct api *owner, const char *name, const char *staff
 size_t catalog_read(struct api *a, struct operation out[CATALOG_MAX]);
 /* The path with {id} replaced by the id of its resource; freed by api_release. */
 char *catalog_path(const struct operation *op, const struct ids *ids);
+/* The same with the query parameters that are required. */
+char *catalog_target(const struct operation *op, const struct ids *ids);
 /* A body that fits the operation's schema, every member filled, references from ids; NULL when it takes none. */
 char *catalog_body(const struct operation *op, const struct ids *ids);
 /* False for operations that anybody may call. */

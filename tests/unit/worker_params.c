@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Every type of parameter with what it accepts and refuses, every source of parameters, every fault in one answer. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "worker/params.h"
 
@@ -291,6 +292,66 @@ Test(params, every_type)
     }
 }
 
+/* Spans of a day, and of a week where there are choices; ids with numbers. */
+Test(params, lists)
+{
+#define LIST_ID "01a206d8-cb2d-735a-87bb-fb9fb348b56c"
+    static const struct {
+        struct param row;
+        const char *in, *code; /* code NULL: taken */
+    } lists[] = {
+        { { .type = T_SPANS }, "", NULL },
+        { { .type = T_SPANS }, "09:00-14:00,14:00-02:00", NULL },
+        { { .type = T_SPANS }, "09:00-14:00,", "invalid_hours" },
+        { { .type = T_SPANS }, "22:00-02:00,23:00-23:30", "overlapping_hours" },
+        { { .type = T_SPANS, .max = 1 }, "09:00-10:00,11:00-12:00", "too_long" },
+        { { .type = T_SPANS, .choices = "one two" }, "one 09:00-10:00,two 08:00-24:00 odd", NULL },
+        { { .type = T_SPANS, .choices = "one two" }, "two 09:00-10:00 even break", NULL },
+        { { .type = T_SPANS, .choices = "one two" }, "09:00-10:00", "invalid_hours" },
+        { { .type = T_SPANS, .choices = "one two" }, "one 09:00-10:00 ", "invalid_hours" },
+        { { .type = T_SPANS, .choices = "one two" },
+          "one 09:00-10:00 break break",
+          "invalid_hours" },
+        { { .type = T_SPANS, .choices = "one two" }, "one 09:00-10:00 odd even", "invalid_hours" },
+        { { .type = T_SPANS, .choices = "one two" },
+          "one 09:00-10:00,one 09:00-10:00",
+          "duplicate_value" },
+        { { .type = T_IDS, .min = 1, .max = 9 }, "", NULL },
+        { { .type = T_IDS, .min = 1, .max = 9 }, LIST_ID ":9", NULL },
+        { { .type = T_IDS, .min = 1, .max = 9 }, LIST_ID ":10", "out_of_range" },
+        { { .type = T_IDS, .min = 1, .max = 9 }, LIST_ID ":", "wrong_type" },
+        { { .type = T_IDS, .min = 1, .max = 9 }, LIST_ID "," LIST_ID ":3", "duplicate_value" },
+        { { .type = T_IDS, .min = 1, .max = 9 }, LIST_ID ",", "invalid_id" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        struct value v = { 0 };
+        const struct params_fault *fault = params_text(&lists[i].row, slice_of(lists[i].in), &arena,
+                                                       &v);
+        cr_expect_str_eq(fault ? fault->code : "", lists[i].code ? lists[i].code : "", "\"%s\": %s",
+                         lists[i].in, fault ? fault->code : "taken");
+        if (!fault) {
+            char braced[200];
+            snprintf(braced, sizeof braced, "{%s}", lists[i].in);
+            cr_expect_str_eq(v.text, braced);
+        }
+    }
+}
+
+Test(params, lists_of_ids_are_bounded)
+{
+    const struct param row = { .type = T_IDS, .min = 1, .max = 9 };
+    struct value v = { 0 };
+    struct sbuf text;
+    sbuf_init(&text);
+    for (int i = 0; i < 200; i++) {
+        sbuf_fmt(&text, "%s01a206d8-cb2d-735a-87bb-%012d", i ? "," : "", i);
+    }
+    cr_expect_null(params_text(&row, sbuf_slice(&text), &arena, &v));
+    sbuf_text(&text, "," LIST_ID);
+    cr_expect_str_eq(params_text(&row, sbuf_slice(&text), &arena, &v)->code, "too_long");
+    sbuf_fini(&text);
+}
+
 Test(params, lengths_count_characters)
 {
     const struct param row = { .name = "x", .type = T_TEXT, .min = 1, .max = 3 };
@@ -300,7 +361,7 @@ Test(params, lengths_count_characters)
 }
 
 /* A body's list: texts alone, none of which can be taken for two. */
-Test(params, lists)
+Test(params, lists_in_a_body)
 {
     static const struct param lists[] = {
         { .name = "w", .in = IN_BODY, .type = T_WORDS, .choices = "one two", .fallback = "one" },

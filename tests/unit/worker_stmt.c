@@ -44,6 +44,30 @@ Test(stmt, what_is_no_placeholder)
     compiles("SELECT count(*) FROM t", "SELECT count(*) FROM t", 0);
 }
 
+static uint32_t id_of(const char *sql, const struct stmt_scope *names)
+{
+    struct stmt_plan plan = { 0 };
+    struct sbuf why;
+    sbuf_init(&why);
+    cr_assert_eq(stmt_compile(sql, names, &plan, NULL, &why), OK, "%s", sql);
+    uint32_t id = plan.id;
+    stmt_free(&plan);
+    sbuf_fini(&why);
+    return id;
+}
+
+/* The same text is the same statement, whatever its values are called; another type makes another one. */
+Test(stmt, ids_are_of_text_and_types)
+{
+    static const struct param others[] = { { .name = "other", .type = T_UUID }, { 0 } };
+    static const struct param numbers[] = { { .name = "other", .type = T_INT }, { 0 } };
+    const struct stmt_scope other = { .vars = others }, number = { .vars = numbers };
+    cr_expect_eq(id_of("SELECT :id", &scope), id_of("SELECT :id", &scope));
+    cr_expect_eq(id_of("SELECT :id", &scope), id_of("SELECT :other", &other));
+    cr_expect_neq(id_of("SELECT :id", &scope), id_of("SELECT :other", &number));
+    cr_expect_neq(id_of("SELECT :id", &scope), id_of("SELECT  :id", &scope));
+}
+
 Test(stmt, types)
 {
     struct stmt_plan plan = { 0 };

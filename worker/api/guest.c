@@ -5,9 +5,10 @@
 #include "worker/api/guest.h"
 
 #include "common/clock.h"
+#include "common/str.h"
 
-#define DAY_US   (INT64_C(86400) * 1000000)
-#define DAYS_MAX 14
+#define DAYS_MAX   14
+#define GRID_GUEST 30 /* minutes, of a service that says none */
 
 /* ---- rows ---- */
 
@@ -146,23 +147,18 @@ static const struct param guest_profile_params[] = {
     }
 const struct param guest_vars[] = { WANTED_VAR, { 0 } };
 const struct param guest_step_vars[] = { WANTED_VAR, APPOINTMENT_STEP_VARS, { 0 } };
-const struct param guest_move_vars[] = { WANTED_VAR, APPOINTMENT_PLACE_VARS, { 0 } };
-static const struct param guest_slots_vars[] = {
-    WANTED_VAR,
-    { .name = "first", .type = T_DATE },
-    { .name = "last", .type = T_DATE },
-    { 0 },
-};
+const struct param guest_move_vars[] = { WANTED_VAR, APPOINTMENT_PLACE_VARS, OPENINGS_VARS, { 0 } };
+static const struct param guest_slots_vars[] = { WANTED_VAR, OPENINGS_VARS, { 0 } };
 
 static const struct stmt *const guest_me_stmts[] = { &guest_me, NULL };
 static const struct stmt *const guest_list_stmts[] = { &guest_link, &guest_list, NULL };
 static const struct stmt *const guest_one_stmts[] = { &guest_link, &guest_one, NULL };
-static const struct stmt *const guest_slots_stmts[] = { &guest_link, &guest_one, &guest_slots,
+static const struct stmt *const guest_slots_stmts[] = { &guest_link, &guest_wish, &openings_world,
                                                         NULL };
 const struct stmt *const guest_step_stmts[] = { &guest_link, &guest_find, &guest_one,
                                                 &appointment_step, NULL };
 const struct stmt *const guest_move_stmts[] = {
-    &guest_link,       &guest_find,        &guest_one,         &guest_fits,
+    &guest_link,       &guest_find,        &guest_one,         &guest_wish, &openings_world,
     &appointment_lock, &appointment_check, &appointment_place, NULL,
 };
 static const struct stmt *const guest_profile_stmts[] = { &guest_link, &guest_profile, NULL };
@@ -257,17 +253,7 @@ static enum err read_one(struct call *c)
 
 /* ---- slots ---- */
 
-static int64_t day_of(const char *date)
-{
-    char text[32];
-    int64_t us = 0;
-    bool has_offset;
-    int offset;
-    snprintf(text, sizeof(text), "%sT00:00", date);
-    return clock_parse(slice_of(text), &us, &has_offset, &offset) == OK ? us / DAY_US : -1;
-}
-
-/* Sets :first and :last. */
+/* Sets the first and the last day. */
 static enum err ask_days(struct call *c)
 {
     const struct value *day = call_get(c, "day"), *from = call_get(c, "from"),
@@ -276,64 +262,76 @@ static enum err ask_days(struct call *c)
         return call_refuse_field(c, day->present ? "day" : "to", "conflict",
                                  "Indique day, o from y to", "Say day, or from and to");
     }
-    call_set(c, "first", day->present ? day->text : from->text);
-    call_set(c, "last", day->present ? day->text : to->text);
-    if (!to->present) {
-        return OK;
-    }
-    int64_t first = day_of(from->text), last = day_of(to->text);
-    if (first < 0 || last < first || last - first >= DAYS_MAX) {
+    const char *first = day->present ? day->text : from->text;
+    const char *last = day->present ? day->text : to->text;
+    int64_t n = first ? openings_days_between(first, last ? last : first) : 1;
+    call_set(c, "w_first", first);
+    call_set(c, "w_last", last);
+    if (n < 1 || n > DAYS_MAX) {
         return call_refuse_field(c, "to", "out_of_range", "Debe estar en los 14 días desde from",
                                  "It must be within the 14 days from from on");
     }
     return OK;
 }
 
-static void write_start(struct sbuf *out, const char *instant, const char *local)
+/* What else the visit could be: the same service by the same person. */
+enum err guest_load_openings(struct call *c, const char *visit, const PGresult *wish,
+                             struct openings *o)
 {
-    int64_t utc_us, local_us;
-    char text[CLOCK_RFC3339_MAX];
-    if (clock_parse_pg(slice_of(instant), &utc_us) != OK ||
-        clock_parse_pg(slice_of(local), &local_us) != OK) {
-        out->failed = true;
-        return;
+    static const struct {
+        const char *var, *column;
+    } same[] = {
+        { "w_service", "service_id" },     { "w_staff", "staff_id" },
+        { "w_client", "client_id" },       { "w_before", "buffer_before_min" },
+        { "w_after", "buffer_after_min" }, { "w_policy", "policy" },
+        { "w_seconds", "seconds" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        call_set(c, same[i].var, call_cell(wish, 0, same[i].column));
     }
-    clock_format_offset(utc_us, local_us, text);
-    sbuf_json(out, slice_of(text));
+    call_set(c, "w_ignore", visit);
+    call_set_int(c, "w_step", GRID_GUEST);
+    TRY(openings_load(c, o));
+    return str_int(slice_of(call_cell(wish, 0, "start")), 0, INT64_MAX, &o->start);
 }
 
-static void write_days(struct sbuf *out, const PGresult *rows)
+/* Nobody is there who would give the visit: no start is possible. */
+bool guest_is_open(const struct openings *o, int64_t start)
 {
-    const char *day = NULL;
+    return o->person_count > 0 && openings_judge(o, &o->people[0], start) == 0;
+}
+
+static void write_days(struct sbuf *out, struct openings *o)
+{
     sbuf_text(out, "{\"time_zone\":");
-    sbuf_json(out, slice_of(call_cell(rows, 0, "time_zone")));
+    sbuf_json(out, slice_of(o->zone));
     sbuf_text(out, ",\"days\":[");
-    for (int i = 0; i < PQntuples(rows); i++) {
-        const char *its = call_cell(rows, i, "day"), *start = call_cell(rows, i, "starts_at");
-        bool fresh = !day || strcmp(day, its) != 0;
-        if (fresh) {
-            sbuf_fmt(out, "%s{\"date\":\"%s\",\"starts\":[", day ? "]}," : "", its);
+    for (size_t i = 0; i < o->day_count; i++) {
+        size_t n = openings_starts(o, &o->days[i]), shown = 0;
+        sbuf_fmt(out, "%s{\"date\":\"%s\",\"starts\":[", i ? "," : "", o->days[i].date);
+        for (size_t k = 0; k < n; k++) {
+            if (guest_is_open(o, o->starts[k])) {
+                sbuf_text(out, shown++ ? "," : "");
+                openings_write(out, &o->days[i], o->starts[k]);
+            }
         }
-        if (start) {
-            sbuf_text(out, fresh ? "" : ",");
-            write_start(out, start, call_cell(rows, i, "local"));
-        }
-        day = its;
+        sbuf_text(out, "]}");
     }
-    sbuf_text(out, "]}]}");
+    sbuf_text(out, "]}");
 }
 
 static enum err read_slots(struct call *c)
 {
-    PGresult *rows;
+    PGresult *wish;
+    struct openings o;
     TRY(enter(c, "reschedule"));
     TRY(ask_days(c));
-    TRY(find(c, &guest_one, &rows));
-    TRY(guest_judge(c, call_cell(rows, 0, "move_why")));
-    TRY(find(c, &guest_slots, &rows));
+    TRY(find(c, &guest_wish, &wish));
+    TRY(guest_judge(c, call_cell(wish, 0, "move_why")));
+    TRY(guest_load_openings(c, call_get(c, "id")->text, wish, &o));
     struct sbuf body;
     sbuf_init(&body);
-    write_days(&body, rows);
+    write_days(&body, &o);
     enum err e = sbuf_failed(&body) ? E_INTERNAL
                                     : call_answer_raw(c, CONTENT_JSON, sbuf_slice(&body));
     sbuf_fini(&body);
@@ -371,6 +369,28 @@ enum err guest_do_cancel(struct call *c)
     return step(c, APPOINTMENT_CANCELLABLE, "cancelled", true, call_get(c, "reason")->text);
 }
 
+/* The practice offers that time. Whether somebody has it already is left to the database, which says who. */
+static enum err check_offered(struct call *c)
+{
+    PGresult *wish;
+    struct openings o;
+    int64_t us;
+    const char *instant = call_get(c, "instant")->text;
+    TRY(clock_parse_pg(slice_of(instant), &us));
+    call_set(c, "w_at", instant);
+    TRY(find(c, &guest_wish, &wish));
+    TRY(guest_load_openings(c, call_get(c, "id")->text, wish, &o));
+    unsigned why = o.person_count > 0 && us % 1000000 == 0
+                       ? openings_judge_any(&o, &o.people[0], us / 1000000)
+                       : AVAIL_CLOSED;
+    if (why & ~(unsigned)(AVAIL_BUSY | AVAIL_BUFFER)) {
+        return call_refuse_field(c, "/starts_at", "not_offered",
+                                 "La práctica no ofrece ese horario",
+                                 "The practice does not offer that time");
+    }
+    return OK;
+}
+
 enum err guest_do_move(struct call *c)
 {
     PGresult *found, *rows;
@@ -379,13 +399,8 @@ enum err guest_do_move(struct call *c)
     call_set(c, "to_service", call_cell(found, 0, "service_id"));
     call_set(c, "to_staff", call_cell(found, 0, "staff_id"));
     TRY(appointment_ask_time(c, call_get(c, "starts_at")->text));
-    TRY(appointment_check_place(c, (struct appointment_ask){ 0 })); /* guest_fits asks for staff */
-    TRY(call_query(c, &guest_fits, &rows));
-    if (PQntuples(rows) == 0) {
-        return call_refuse_field(c, "/starts_at", "not_offered",
-                                 "La práctica no ofrece ese horario",
-                                 "The practice does not offer that time");
-    }
+    TRY(appointment_check_place(c, (struct appointment_ask){ 0 })); /* openings ask for staff */
+    TRY(check_offered(c));
     call_set(c, "note_given", "f");
     TRY(call_query(c, &appointment_place, &rows));
     return answer_one(c);
@@ -482,7 +497,8 @@ const struct route guest_routes[] = {
     {
         .method = M_GET,
         .path = "/api/v1/guest/appointments/{id}/slots",
-        .summary = "When the appointment could be instead: free half hours in the practice's hours",
+        .summary = "When the appointment could be instead: half hours, or the service's grid, that "
+                   "are free",
         .need = PERM_GUEST,
         .cost = COST_FAST,
         .params = guest_slots_params,

@@ -6,6 +6,7 @@
 
 #include "worker/api/appointment.h"
 #include "worker/api/link.h"
+#include "worker/api/openings.h"
 
 /* One row when the link is alive: whether it has the scope :wanted. FOR SHARE: revoking waits for whoever acts. */
 extern const struct stmt guest_link;
@@ -17,11 +18,8 @@ extern const struct stmt guest_list;
 extern const struct stmt guest_one;
 /* The same, locked, with what a move needs, and fresh: whether :version is the visit's or null. */
 extern const struct stmt guest_find;
-/* Days from :first on (null: today) to :last (null: six days later) with the free starts of the visit :id: day, starts_at, local,
- * time_zone; starts_at is null on a day without any. */
-extern const struct stmt guest_slots;
-/* A row when :instant is one of the starts the practice offers for :id, taken or not. */
-extern const struct stmt guest_fits;
+/* The visit as openings.h is asked for others of its kind: as long, with the buffers and by the rules that were agreed. */
+extern const struct stmt guest_wish;
 extern const struct stmt guest_profile;
 /* Proposes contact data, on top of what is proposed already: what is as the practice has it is no part of it. No row: nothing differs. */
 extern const struct stmt guest_propose;
@@ -36,6 +34,11 @@ enum err guest_do_propose(struct call *c);
 extern const struct param guest_vars[], guest_step_vars[], guest_move_vars[];
 extern const struct stmt *const guest_step_stmts[], *const guest_move_stmts[],
                                                         *const guest_propose_stmts[];
+/* What else a visit could be: the same service by the same person. wish: of guest_wish. Needs OPENINGS_VARS and openings_world. */
+MUST_USE enum err guest_load_openings(struct call *c, const char *visit, const PGresult *wish,
+                                      struct openings *o);
+/* The visit could begin then. */
+bool guest_is_open(const struct openings *o, int64_t start);
 /* Refuses with the problem that a *_why column names; OK when it is null. */
 enum err guest_judge(struct call *c, const char *why);
 

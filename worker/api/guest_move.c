@@ -23,14 +23,10 @@ static const struct param moved_params[] = {
     { 0 },
 };
 
-static const struct param move_vars[] = {
-    { .name = "id", .type = T_UUID },
-    { .name = "first", .type = T_DATE },
-    { .name = "last", .type = T_DATE },
-    { 0 },
-};
+static const struct param move_vars[] = { { .name = "id", .type = T_UUID }, OPENINGS_VARS, { 0 } };
 
-static const struct stmt *const move_stmts[] = { &guest_page_look, &guest_one, &guest_slots, NULL };
+static const struct stmt *const move_stmts[] = { &guest_page_look, &guest_one, &guest_wish,
+                                                 &openings_world, NULL };
 
 /* The day so many days later; empty beyond the years of common/clock.h. */
 static void add_days(const char *date, int days, char out[DAY_MAX])
@@ -49,58 +45,57 @@ static void add_days(const char *date, int days, char out[DAY_MAX])
 
 /* ---- choosing ---- */
 
-/* "2026-03-02T10:00:00-06:00": the instant and what clocks show then. */
-static void write_start(struct guest_page *p, const PGresult *rows, int row)
+/* "2026-03-02T10:00:00-06:00" is sent, "10:00" is shown. */
+static void write_start(struct guest_page *p, const struct openings_day *d, int64_t start)
 {
-    int64_t utc_us = 0, local_us = 0;
-    char text[CLOCK_RFC3339_MAX];
-    const char *local = call_cell(rows, row, "local");
-    if (clock_parse_pg(slice_of(call_cell(rows, row, "starts_at")), &utc_us) != OK ||
-        clock_parse_pg(slice_of(local), &local_us) != OK) {
-        p->out->failed = true;
-        return;
+    struct sbuf quoted;
+    char text[CLOCK_RFC3339_MAX] = "", shown[6] = "";
+    sbuf_init(&quoted);
+    openings_write(&quoted, d, start);
+    if (!sbuf_failed(&quoted) && quoted.len > 2 && quoted.len - 2 < sizeof(text)) {
+        memcpy(text, quoted.data + 1, quoted.len - 2);
+        snprintf(shown, sizeof(shown), "%.5s", text + 11);
     }
-    char shown[6];
-    clock_format_offset(utc_us, local_us, text);
-    snprintf(shown, sizeof(shown), "%.5s", local + 11);
+    p->out->failed |= !shown[0];
+    sbuf_fini(&quoted);
     html_fmt(p->out,
              "<label><input type=\"radio\" name=\"starts_at\" value=\"%s\" required>%s</label>",
              text, shown);
 }
 
-/* The starts of one day, from row on; returns the first row of the next. A day without any is passed over. */
-static int write_day(struct guest_page *p, const PGresult *rows, int row)
+/* A day without any is passed over. */
+static void write_day(struct guest_page *p, struct openings *o, const struct openings_day *d)
 {
-    char day[DAY_MAX];
-    snprintf(day, sizeof(day), "%s", call_cell(rows, row, "day"));
-    bool any = call_cell(rows, row, "starts_at") != NULL;
-    if (any) {
-        sbuf_text(p->out, "<fieldset><legend>");
-        guest_page_day(p, day);
-        sbuf_text(p->out, "</legend><div class=\"times\">");
-    }
-    for (; row < PQntuples(rows) && strcmp(call_cell(rows, row, "day"), day) == 0; row++) {
-        if (any) {
-            write_start(p, rows, row);
+    size_t n = openings_starts(o, d), shown = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!guest_is_open(o, o->starts[i])) {
+            continue;
         }
+        if (shown++ == 0) {
+            sbuf_text(p->out, "<fieldset><legend>");
+            guest_page_day(p, d->date);
+            sbuf_text(p->out, "</legend><div class=\"times\">");
+        }
+        write_start(p, d, o->starts[i]);
     }
-    sbuf_text(p->out, any ? "</div></fieldset>\n" : "");
-    return row;
+    sbuf_text(p->out, shown ? "</div></fieldset>\n" : "");
 }
 
-static bool any_free(const PGresult *rows)
+static bool any_free(struct openings *o)
 {
-    for (int i = 0; i < PQntuples(rows); i++) {
-        if (call_cell(rows, i, "starts_at")) {
-            return true;
+    for (size_t i = 0; i < o->day_count; i++) {
+        for (size_t n = openings_starts(o, &o->days[i]); n-- > 0;) {
+            if (guest_is_open(o, o->starts[n])) {
+                return true;
+            }
         }
     }
     return false;
 }
 
-static void write_choice(struct guest_page *p, const PGresult *visit, const PGresult *slots)
+static void write_choice(struct guest_page *p, const PGresult *visit, struct openings *o)
 {
-    if (!any_free(slots)) {
+    if (!any_free(o)) {
         html_fmt(p->out, "<div class=\"card\"><p>%s</p></div>\n",
                  guest_page_say(p->call,
                                 "No hay horarios libres en estos días. Vea los siguientes.",
@@ -109,8 +104,8 @@ static void write_choice(struct guest_page *p, const PGresult *visit, const PGre
     }
     sbuf_text(p->out, "<form class=\"card\" method=\"post\" action=\"/i/reschedule\">");
     guest_page_visit(p, visit, 0);
-    for (int row = 0; row < PQntuples(slots);) {
-        row = write_day(p, slots, row);
+    for (size_t i = 0; i < o->day_count; i++) {
+        write_day(p, o, &o->days[i]);
     }
     html_fmt(p->out, "<button>%s</button></form>\n",
              guest_page_say(p->call, "Cambiar a este horario", "Change to this time"));
@@ -123,11 +118,9 @@ static void write_link(struct guest_page *p, const char *id, const char *day, co
     html_fmt(p->out, "<a href=\"/i/reschedule?appointment=%s&amp;day=%s\">%s</a>", id, day, text);
 }
 
-static void write_days(struct guest_page *p, const char *id, const char *today,
-                       const PGresult *slots)
+static void write_days(struct guest_page *p, const char *id, const char *today, const char *first)
 {
     char before[DAY_MAX], after[DAY_MAX];
-    const char *first = call_cell(slots, 0, "day");
     add_days(first, -WEEK, before);
     add_days(first, WEEK, after);
     html_fmt(p->out, "<nav class=\"days\" aria-label=\"%s\">",
@@ -144,23 +137,26 @@ static void write_days(struct guest_page *p, const char *id, const char *today,
 
 static enum err choose(struct call *c)
 {
-    PGresult *look, *visit, *slots;
+    PGresult *look, *visit, *wish;
     struct guest_page p;
+    struct openings o;
     const char *id = call_get(c, "appointment")->text;
     call_set(c, "id", id);
-    call_set(c, "first", call_get(c, "day")->text);
+    call_set(c, "w_first", call_get(c, "day")->text);
     TRY(guest_page_enter(c, "reschedule", &look));
     TRY(call_query(c, &guest_one, &visit));
     TRY(PQntuples(visit) ? guest_judge(c, call_cell(visit, 0, "move_why"))
                          : call_refuse(c, E_NOT_FOUND, NULL, NULL));
-    TRY(call_query(c, &guest_slots, &slots));
-    TRY(PQntuples(slots) ? OK : call_refuse(c, E_NOT_FOUND, NULL, NULL));
+    TRY(call_query(c, &guest_wish, &wish));
+    TRY(PQntuples(wish) ? guest_load_openings(c, id, wish, &o)
+                        : call_refuse(c, E_NOT_FOUND, NULL, NULL));
+    TRY(o.day_count ? OK : call_refuse(c, E_NOT_FOUND, NULL, NULL));
     guest_page_begin(&p, c, look, guest_page_say(c, "Elija otro horario", "Choose another time"));
     html_fmt(p.out, "<p>%s ", guest_page_say(c, "Ahora:", "Now:"));
     guest_page_time(&p, call_cell(visit, 0, "local_start"));
     html_fmt(p.out, " · %s</p>\n", call_cell(visit, 0, "service_name"));
-    write_choice(&p, visit, slots);
-    write_days(&p, id, call_cell(look, 0, "today"), slots);
+    write_choice(&p, visit, &o);
+    write_days(&p, id, call_cell(look, 0, "today"), o.days[0].date);
     guest_page_back(&p);
     return guest_page_end(&p, 200);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* What a guest may see, may do and may choose from is said here once each: COVERED, CAN and STARTS. Whether an action goes through is decided by the
- * same words that its button is shown by. */
+/* What a guest may see and may do is said here once each: COVERED and CAN. Whether an action goes through is decided by the same words that its button is
+ * shown by. What may be chosen from is openings.h's. */
 #include "worker/api/guest.h"
 
 /* Of appointment a: the link covers it. */
@@ -38,38 +38,6 @@
     " u.cancel_until AT TIME ZONE a.time_zone AS cancel_local,"                                   \
     " u.move_until AT TIME ZONE a.time_zone AS move_local"
 
-#define ZONE " CROSS JOIN (SELECT (SELECT time_zone FROM business) AS time_zone) b"
-
-/* The half hours of the practice's clocks in its hours that begin on the days from .. to, as instants i.starts_at: none where clocks leave one out, two
- * where it comes twice. */
-#define STARTS(from, to)                                                                  \
-    " generate_series(" from ", " to ", interval '1 day') o(day)"                         \
-    " JOIN opening_hours h ON h.weekday = extract(isodow FROM o.day)"                     \
-    " CROSS JOIN LATERAL (SELECT o.day + h.starts AS opens,"                              \
-    " o.day + h.starts + make_interval(mins => h.minutes) AS closes) r"                   \
-    " CROSS JOIN LATERAL generate_series(date_bin('30 minutes',"                          \
-    " r.opens + interval '29 minutes', o.day), r.closes, interval '30 minutes') g(local)" \
-    " CROSS JOIN LATERAL unnest(ext.local_instants(g.local, b.time_zone)) i(starts_at)"
-
-#define VISIT_END "i.starts_at + (a.ends_at - a.starts_at)"
-
-/* a may begin then: it ends within the hours, not too soon, not too far ahead, and is another time; who gives it still takes appointments. */
-#define FITS                                                                               \
-    " (" VISIT_END ") AT TIME ZONE b.time_zone <= r.closes AND i.starts_at <> a.starts_at" \
-    " AND i.starts_at >= now() + make_interval(mins => (a.policy->>'notice_min')::int)"    \
-    " AND i.starts_at <= now() + make_interval(days => (a.policy->>'horizon_days')::int)"  \
-    " AND EXISTS (SELECT FROM staff t WHERE t.id = a.staff_id AND t.archived_at IS NULL"   \
-    " AND t.bookable)"
-
-/* Nobody else has that time of the staff's, buffers included, nor of the client's. */
-#define FREE                                                                             \
-    " NOT EXISTS (SELECT FROM allocation x WHERE x.resource_id = a.staff_id"             \
-    " AND x.busy && tstzrange(i.starts_at - make_interval(mins => a.buffer_before_min)," \
-    " " VISIT_END " + make_interval(mins => a.buffer_after_min))"                        \
-    " AND x.appointment_id IS DISTINCT FROM a.id)"                                       \
-    " AND NOT EXISTS (SELECT FROM client_busy y WHERE y.client_id = a.client_id"         \
-    " AND y.busy && tstzrange(i.starts_at, " VISIT_END ") AND y.appointment_id <> a.id)"
-
 const struct stmt guest_link = {
     "link",
     "SELECT :wanted = ANY (l.scopes) AS allowed FROM access_link l WHERE l.id = :me_session"
@@ -105,27 +73,12 @@ const struct stmt guest_find = {
     " FROM appointment a" COVERED CAN " WHERE a.id = :id FOR UPDATE OF a FOR SHARE OF l",
 };
 
-const struct stmt guest_slots = {
-    "slots",
-    "SELECT to_char(d.day, 'YYYY-MM-DD') AS day, s.starts_at,"
-    " s.starts_at AT TIME ZONE b.time_zone AS local, b.time_zone FROM appointment a" COVERED ZONE
-    " CROSS JOIN LATERAL (SELECT coalesce(:first, (now() AT TIME ZONE b.time_zone)::date)"
-    " AS day) f CROSS JOIN LATERAL generate_series(f.day::timestamp,"
-    " coalesce(:last, f.day + 6)::timestamp, interval '1 day') d(day)"
-    " LEFT JOIN LATERAL (SELECT DISTINCT i.starts_at FROM" STARTS(
-        "d.day - interval '1 day'",
-        "d.day") " WHERE"
-                 " (i.starts_at AT TIME ZONE b.time_zone)::date = d.day::date AND" FITS " AND" FREE
-                 ") s ON true WHERE a.id = :id ORDER BY d.day, s.starts_at",
-};
-
-const struct stmt guest_fits = {
-    "fits",
-    "SELECT 1 FROM appointment a" COVERED ZONE " CROSS JOIN LATERAL (SELECT"
-    " (:instant::timestamptz AT TIME ZONE b.time_zone)::date::timestamp AS day) d"
-    " CROSS JOIN LATERAL (SELECT i.starts_at FROM" STARTS(
-        "d.day - interval '1 day'", "d.day") " WHERE i.starts_at = :instant::timestamptz"
-                                             " AND" FITS ") s WHERE a.id = :id LIMIT 1",
+const struct stmt guest_wish = {
+    "wish",
+    "SELECT a.service_id, a.staff_id, a.client_id, a.buffer_before_min, a.buffer_after_min,"
+    " a.policy, extract(epoch FROM a.ends_at - a.starts_at)::bigint AS seconds,"
+    " extract(epoch FROM a.starts_at)::bigint AS start, w.move_why"
+    " FROM appointment a" COVERED CAN " WHERE a.id = :id",
 };
 
 const struct stmt guest_profile = {

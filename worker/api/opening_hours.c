@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* The practice's hours, into which clients may move a visit by themselves. Staff book whenever they like. */
+/* The practice's hours: when those can be booked who have no schedule. Staff book whenever they like. */
+#include "worker/api/spans.h"
 #include "worker/call.h"
 
 #define DAY_COLUMN(day)                                       \
@@ -34,8 +35,7 @@ static const struct param hours_params[] = {
     HOURS_OF("5", "friday") ", "                                                             \
     HOURS_OF("6", "saturday") ", "                                                           \
     HOURS_OF("7", "sunday")                                                                  \
-    " FROM (SELECT weekday, starts, to_char(starts, 'HH24:MI') || '-'"                       \
-    " || to_char(starts + make_interval(mins => minutes), 'HH24:MI') AS span FROM opening_hours) h"
+    " FROM (SELECT weekday, starts, " SPANS_TEXT " AS span FROM opening_hours) h"
 /* clang-format on */
 
 /* Two who set the hours at once do it one after the other. */
@@ -49,12 +49,9 @@ static const struct stmt hours_clear = {
     "DELETE FROM opening_hours",
 };
 
-/* "16:00-02:00" is ten hours, "00:00-24:00" and "08:00-08:00" a whole day. */
 static const struct stmt hours_set = {
     "set",
-    "INSERT INTO opening_hours(weekday, starts, minutes) SELECT d.weekday,"
-    " split_part(s.span, '-', 1)::time, (mod((extract(epoch FROM split_part(s.span, '-', 2)::time"
-    " - split_part(s.span, '-', 1)::time) / 60)::int + 1439, 1440) + 1)"
+    "INSERT INTO opening_hours(weekday, starts, minutes) SELECT d.weekday, " SPANS_PARSED
     " FROM (VALUES (1, :monday), (2, :tuesday), (3, :wednesday), (4, :thursday), (5, :friday),"
     " (6, :saturday), (7, :sunday)) d(weekday, spans)"
     " CROSS JOIN LATERAL unnest(d.spans::text[]) s(span)",
@@ -79,7 +76,7 @@ const struct route opening_hours_routes[] = {
     {
         .method = M_GET,
         .path = "/api/v1/opening-hours",
-        .summary = "Read the hours into which clients may move a visit",
+        .summary = "Read the hours of whoever has no schedule",
         .need = PERM_BUSINESS_READ,
         .cost = COST_FAST,
         .columns = hours_columns,

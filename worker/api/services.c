@@ -4,7 +4,8 @@
 
 #define SERVICE_OUT                                                                              \
     "id, name, description, category, color, duration_min, buffer_before_min, buffer_after_min," \
-    " price_minor, currency, archived_at, version, created_at, updated_at"
+    " price_minor, currency, grid_min, grid_offset_min, archived_at, version, created_at,"       \
+    " updated_at"
 
 static const struct column service_columns[] = {
     { "id", T_UUID, NULL },
@@ -17,6 +18,8 @@ static const struct column service_columns[] = {
     { "buffer_after_min", T_INT, "Minutes of the staff's time taken after" },
     { "price_minor", T_INT, "In the currency's minor unit" },
     { "currency", T_TEXT, "ISO 4217" },
+    { "grid_min", T_INT, "Minutes from one start to the next; null: 15, for clients 30" },
+    { "grid_offset_min", T_INT, "Minutes after midnight of the first" },
     { "archived_at", T_INSTANT, NULL },
     { "version", T_INT, NULL },
     { "created_at", T_INSTANT, NULL },
@@ -53,6 +56,14 @@ static const struct param service_one_params[] = {
 
 enum { PRICE_MAX = 1000000000, BUFFER_MAX = 480, DURATION_MAX = 1440 };
 
+#define GRID_PARAM                                                                             \
+    .name = "grid_min", .in = IN_BODY, .type = T_INT, .min = 5, .max = 1440, .nullable = true, \
+    .doc = "Offered starts are so many minutes apart, from local midnight on; null: 15, and "  \
+           "30 for clients"
+#define OFFSET_PARAM                                                      \
+    .name = "grid_offset_min", .in = IN_BODY, .type = T_INT, .max = 1439, \
+    .doc = "Moves the starts by so many minutes; modulo grid_min"
+
 static const struct param service_create_params[] = {
     { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 120, .required = true },
     { .name = "description", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true },
@@ -76,6 +87,8 @@ static const struct param service_create_params[] = {
       .fallback = "0" },
     { .name = "price_minor", .in = IN_BODY, .type = T_INT, .max = PRICE_MAX, .fallback = "0" },
     { .name = "currency", .in = IN_BODY, .type = T_CURRENCY, .doc = "The practice's when absent" },
+    { GRID_PARAM },
+    { OFFSET_PARAM, .fallback = "0" },
     { 0 },
 };
 
@@ -95,6 +108,8 @@ static const struct param service_change_params[] = {
     { .name = "buffer_after_min", .in = IN_BODY, .type = T_INT, .max = BUFFER_MAX },
     { .name = "price_minor", .in = IN_BODY, .type = T_INT, .max = PRICE_MAX },
     { .name = "currency", .in = IN_BODY, .type = T_CURRENCY },
+    { GRID_PARAM },
+    { OFFSET_PARAM },
     { .name = "archived",
       .in = IN_BODY,
       .type = T_BOOL,
@@ -110,9 +125,10 @@ static const char service_list_sql[] =
 
 static const char service_create_sql[] =
     "INSERT INTO service(id, name, description, category, color, duration_min, buffer_before_min,"
-    " buffer_after_min, price_minor, currency)"
+    " buffer_after_min, price_minor, currency, grid_min, grid_offset_min)"
     " SELECT :new_id, :name, :description, :category, :color, :duration_min, :buffer_before_min,"
-    " :buffer_after_min, :price_minor, coalesce(:currency, b.currency) FROM business b"
+    " :buffer_after_min, :price_minor, coalesce(:currency, b.currency), :grid_min,"
+    " :grid_offset_min FROM business b"
     " RETURNING " SERVICE_OUT;
 
 /* clang-format off */
@@ -127,6 +143,8 @@ static const char service_change_sql[] =
     PATCH_COLUMN("buffer_after_min") ", "
     PATCH_COLUMN("price_minor") ", "
     PATCH_COLUMN("currency") ", "
+    PATCH_COLUMN("grid_min") ", "
+    PATCH_COLUMN("grid_offset_min") ", "
     PATCH_ARCHIVED ", version = version + 1, updated_at = now()"
     " WHERE id = :id AND version = :if_version RETURNING " SERVICE_OUT;
 /* clang-format on */

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* When a service can begin: the starts of some days, how many a day has, the next one; and why others are none. The rules are those for clients; staff
+ * book whenever they like. Nothing is made beforehand, and reasons name no visit and no client. */
+#include "worker/api/openings.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+
+#define SLOTS_MAX  2000 /* starts and reasons, after which an answer ends with its day */
+#define GRID_STAFF 15   /* minutes, of a service that says none */
+
+/* ---- rows ---- */
+
+static const struct column slots_columns[] = {
+    { "time_zone", T_TEXT, "IANA zone of days and starts" },
+    { "staff", T_JSON, "Who offers it: id, name, duration_min; at most 50, by name" },
+    { "days", T_JSON,
+      "Of each its date and starts: at (RFC 3339), and staff, who can then, those with the fewest "
+      "visits that day first. Explained also closed: staff_id, first and last start, why (closed, "
+      "exception, break, busy, buffer, notice, horizon), alone: without that it would be open" },
+    { "next_day", T_DATE, "Where to go on when there was too much for one answer; null: all" },
+    { "next", T_JSON, "Explained: the first start from the first day on; null: none" },
+    { 0 },
+};
+
+static const struct column days_columns[] = {
+    { "time_zone", T_TEXT, "IANA zone of the days" },
+    { "days", T_JSON, "Of each its date and how many starts it has" },
+    { 0 },
+};
+
+static const struct column next_columns[] = {
+    { "time_zone", T_TEXT, "IANA zone of the start" },
+    { "next", T_JSON, "date, at (RFC 3339) and staff; null: none within the horizon" },
+    { 0 },
+};
+
+#define WHO_PARAMS                                                               \
+    { .name = "service_id", .in = IN_QUERY, .type = T_UUID, .required = true },  \
+        { .name = "staff_id",                                                    \
+          .in = IN_QUERY,                                                        \
+          .type = T_UUID,                                                        \
+          .doc = "Only theirs; absent: of everybody who offers it" },            \
+        { .name = "duration_min",                                                \
+          .in = IN_QUERY,                                                        \
+          .type = T_INT,                                                         \
+          .min = 1,                                                              \
+          .max = 1440,                                                           \
+          .doc = "As long as it takes them when absent" },                       \
+    {                                                                            \
+        .name = "ignore", .in = IN_QUERY, .type = T_UUID,                        \
+        .doc = "An appointment whose time is as free, because it is to be moved" \
+    }
+#define DAY_PARAMS                                                                             \
+    { .name = "from", .in = IN_QUERY, .type = T_DATE, .doc = "First day; today when absent" }, \
+    {                                                                                          \
+        .name = "to", .in = IN_QUERY, .type = T_DATE,                                          \
+        .doc = "Last day, at most 61 later; six later when absent"                             \
+    }
+
+static const struct param slots_params[] = {
+    WHO_PARAMS,
+    DAY_PARAMS,
+    { .name = "explain", .in = IN_QUERY, .type = T_BOOL, .fallback = "false" },
+    { 0 },
+};
+static const struct param days_params[] = { WHO_PARAMS, DAY_PARAMS, { 0 } };
+static const struct param next_params[] = { WHO_PARAMS, { 0 } };
+
+static const struct param availability_vars[] = { OPENINGS_VARS, { 0 } };
+
+/* What the request names must be there, and within reach. */
+static const struct stmt availability_check = {
+    "check",
+    "SELECT EXISTS (SELECT FROM service WHERE id = :service_id AND archived_at IS NULL) AS"
+    " service_ok, :staff_id::uuid IS NULL OR EXISTS (SELECT FROM staff t WHERE t.id = :staff_id"
+    " AND t.archived_at IS NULL AND t.bookable AND :scope(staff t)) AS staff_ok,"
+    " :ignore::uuid IS NULL OR EXISTS (SELECT FROM appointment a WHERE a.id = :ignore"
+    " AND :scope(appointment a)) AS ignore_ok",
+};
+
+static const struct stmt *const availability_stmts[] = { &availability_check, &openings_world,
+                                                         NULL };
+
+/* ---- asking ---- */
+
+static enum err check_named(struct call *c)
+{
+    PGresult *rows;
+    TRY(call_query(c, &availability_check, &rows));
+    if (call_cell(rows, 0, "service_ok")[0] != 't') {
+        return call_refuse_field(c, "service_id", "not_found",
+                                 "No existe ese servicio o está archivado",
+                                 "There is no such service, or it is archived");
+    }
+    if (call_cell(rows, 0, "staff_ok")[0] != 't') {
+        return call_refuse_field(c, "staff_id", "not_found",
+                                 "Esa persona no existe, no da citas o está archivada",
+                                 "There is nobody of that id who takes appointments");
+    }
+    if (call_cell(rows, 0, "ignore_ok")[0] != 't') {
+        return call_refuse_field(c, "ignore", "not_found", "No existe esa cita",
+                                 "There is no such appointment");
+    }
+    return OK;
+}
+
+static enum err ask(struct call *c)
+{
+    const struct value *minutes = call_get(c, "duration_min");
+    TRY(check_named(c));
+    call_set(c, "w_service", call_get(c, "service_id")->text);
+    call_set(c, "w_staff", call_get(c, "staff_id")->text);
+    call_set(c, "w_ignore", call_get(c, "ignore")->text);
+    call_set_int(c, "w_step", GRID_STAFF);
+    if (minutes->present) {
+        call_set_int(c, "w_seconds", minutes->number * 60);
+    }
+    return OK;
+}
+
+/* Sets the first and the last day. */
+static enum err ask_days(struct call *c)
+{
+    const struct value *from = call_get(c, "from"), *to = call_get(c, "to");
+    if (to->present && !from->present) {
+        return call_refuse_field(c, "from", "required", "Indique from y to", "Say from and to");
+    }
+    int64_t n = from->present
+                    ? openings_days_between(from->text, to->present ? to->text : from->text)
+                    : 1;
+    if (n < 1 || n > OPENINGS_DAYS_MAX) {
+        return call_refuse_field(c, n < 1 && !to->present ? "from" : "to", "out_of_range",
+                                 "Debe estar en los 62 días desde from",
+                                 "It must be within the 62 days from from on");
+    }
+    call_set(c, "w_first", from->text);
+    call_set(c, "w_last", to->text);
+    return OK;
+}
+
+/* ---- ranking ---- */
+
+/* How many visits somebody has on a day, and who it is. */
+struct rank {
+    size_t visits, who;
+};
+
+static int by_visits(const void *a, const void *b)
+{
+    const struct rank *x = a, *y = b;
+    return x->visits != y->visits ? (x->visits > y->visits) - (x->visits < y->visits)
+                                  : (x->who > y->who) - (x->who < y->who);
+}
+
+static size_t visits_on(const struct openings_person *p, const struct openings_day *d)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->visit_count; i++) {
+        n += p->visits[i] >= d->day.span.from && p->visits[i] < d->day.span.to;
+    }
+    return n;
+}
+
+static void rank_people(const struct openings *o, const struct openings_day *d, struct rank *out)
+{
+    for (size_t i = 0; i < o->person_count; i++) {
+        out[i] = (struct rank){ visits_on(&o->people[i], d), i };
+    }
+    if (o->person_count > 1) {
+        qsort(out, o->person_count, sizeof(*out), by_visits);
+    }
+}
+
+static bool anybody_can(const struct openings *o, int64_t start)
+{
+    for (size_t i = 0; i < o->person_count; i++) {
+        if (openings_judge(o, &o->people[i], start) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- writing ---- */
+
+struct writer {
+    struct openings *o;
+    struct sbuf *out;
+    struct rank ranks[OPENINGS_PEOPLE_MAX]; /* of each person on the day */
+    size_t written;                         /* starts and reasons */
+};
+
+/* "at":...,"staff":[...]} */
+static void write_start(struct writer *w, const struct openings_day *d, int64_t start)
+{
+    bool first = true;
+    sbuf_text(w->out, "\"at\":");
+    openings_write(w->out, d, start);
+    sbuf_text(w->out, ",\"staff\":[");
+    for (size_t i = 0; i < w->o->person_count; i++) {
+        const struct openings_person *p = &w->o->people[w->ranks[i].who];
+        if (openings_judge(w->o, p, start) == 0) {
+            sbuf_fmt(w->out, "%s\"%s\"", first ? "" : ",", p->id);
+            first = false;
+        }
+    }
+    sbuf_text(w->out, "]}");
+}
+
+static void write_starts(struct writer *w, const struct openings_day *d)
+{
+    size_t n = openings_starts(w->o, d), shown = 0;
+    sbuf_text(w->out, "\"starts\":[");
+    for (size_t i = 0; i < n; i++) {
+        if (anybody_can(w->o, w->o->starts[i])) {
+            sbuf_text(w->out, shown++ ? ",{" : "{");
+            write_start(w, d, w->o->starts[i]);
+        }
+    }
+    sbuf_char(w->out, ']');
+    w->written += shown;
+}
+
+static void write_reasons(struct sbuf *out, unsigned why)
+{
+    bool first = true;
+    sbuf_text(out, ",\"why\":[");
+    for (unsigned bit = 1; bit < 1u << AVAIL_WHYS; bit <<= 1) {
+        if (why & bit) {
+            sbuf_fmt(out, "%s\"%s\"", first ? "" : ",", avail_why_name(bit));
+            first = false;
+        }
+    }
+    sbuf_fmt(out, "],\"alone\":%s}", (why & (why - 1)) == 0 ? "true" : "false");
+}
+
+/* Starts behind one another that have the same reasons are one interval. */
+static void write_closed(struct writer *w, const struct openings_day *d,
+                         const struct openings_person *p, bool *first)
+{
+    size_t n = openings_starts(w->o, d);
+    for (size_t i = 0, last; i < n; i = last + 1) {
+        unsigned why = openings_judge(w->o, p, w->o->starts[i]);
+        for (last = i; last + 1 < n && openings_judge(w->o, p, w->o->starts[last + 1]) == why;) {
+            last++;
+        }
+        if (why == 0) {
+            continue;
+        }
+        sbuf_fmt(w->out, "%s{\"staff_id\":\"%s\",\"first\":", *first ? "" : ",", p->id);
+        openings_write(w->out, d, w->o->starts[i]);
+        sbuf_text(w->out, ",\"last\":");
+        openings_write(w->out, d, w->o->starts[last]);
+        write_reasons(w->out, why);
+        *first = false;
+        w->written++;
+    }
+}
+
+static void write_day(struct writer *w, const struct openings_day *d, bool explain)
+{
+    rank_people(w->o, d, w->ranks);
+    sbuf_fmt(w->out, "{\"date\":\"%s\",", d->date);
+    write_starts(w, d);
+    if (explain) {
+        bool first = true;
+        sbuf_text(w->out, ",\"closed\":[");
+        for (size_t i = 0; i < w->o->person_count; i++) {
+            write_closed(w, d, &w->o->people[i], &first);
+        }
+        sbuf_char(w->out, ']');
+    }
+    sbuf_char(w->out, '}');
+}
+
+static void write_zone(struct writer *w)
+{
+    sbuf_text(w->out, "{\"time_zone\":");
+    sbuf_json(w->out, slice_of(w->o->zone));
+}
+
+static void write_people(struct writer *w)
+{
+    sbuf_text(w->out, ",\"staff\":[");
+    for (size_t i = 0; i < w->o->person_count; i++) {
+        const struct openings_person *p = &w->o->people[i];
+        sbuf_fmt(w->out, "%s{\"id\":\"%s\",\"name\":", i ? "," : "", p->id);
+        sbuf_json(w->out, slice_of(p->name));
+        sbuf_fmt(w->out, ",\"duration_min\":%lld}", (long long)(p->visit.length / 60));
+    }
+    sbuf_char(w->out, ']');
+}
+
+/* ---- the next one ---- */
+
+/* The first start that somebody can, and its day; false: none. */
+static bool find_start(struct openings *o, const struct openings_day **day, int64_t *start)
+{
+    for (size_t i = 0; i < o->day_count; i++) {
+        size_t n = openings_starts(o, &o->days[i]);
+        for (size_t k = 0; k < n; k++) {
+            if (anybody_can(o, o->starts[k])) {
+                *day = &o->days[i];
+                *start = o->starts[k];
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The day n days after date. */
+static const char *later(struct call *c, const struct openings_day *d, int n)
+{
+    char text[CLOCK_RFC3339_MAX];
+    clock_format_utc((d->midnight + n * INT64_C(86400)) * 1000000, text);
+    return arena_text(c->arena, (struct slice){ text, 10 });
+}
+
+/* Loads the days behind those of o; when these are too soon altogether, the first day that is not. */
+static enum err load_later(struct call *c, struct openings *o)
+{
+    const struct openings_day *last = &o->days[o->day_count - 1];
+    bool too_soon = last->day.span.to <= o->limits.earliest;
+    char earliest[CLOCK_RFC3339_MAX];
+    clock_format_utc(o->limits.earliest * 1000000, earliest);
+    call_set(c, "w_at", earliest);
+    call_set(c, "w_first", too_soon ? NULL : later(c, last, 1));
+    call_set(c, "w_last", too_soon ? NULL : later(c, last, OPENINGS_DAYS_MAX));
+    return openings_load(c, o);
+}
+
+/* Loads days until one has a start or the horizon is passed; o is the last that was loaded. */
+static enum err find_next(struct call *c, struct openings *o, const struct openings_day **day,
+                          int64_t *start)
+{
+    *day = NULL;
+    while (o->day_count > 0 && o->person_count > 0 && !find_start(o, day, start)) {
+        if (o->days[o->day_count - 1].day.span.to > o->limits.latest) {
+            return OK;
+        }
+        TRY(load_later(c, o));
+    }
+    return OK;
+}
+
+/* ,"next":{...} */
+static enum err write_next(struct call *c, struct writer *w)
+{
+    const struct openings_day *day;
+    int64_t start;
+    TRY(find_next(c, w->o, &day, &start));
+    sbuf_text(w->out, ",\"next\":");
+    if (!day) {
+        sbuf_text(w->out, "null");
+        return OK;
+    }
+    rank_people(w->o, day, w->ranks);
+    sbuf_fmt(w->out, "{\"date\":\"%s\",", day->date);
+    write_start(w, day, start);
+    return OK;
+}
+
+/* ---- handlers ---- */
+
+typedef enum err (*write_fn)(struct call *c, struct writer *w);
+
+/* Loads what is asked for and answers with what write makes of it. */
+static enum err answer(struct call *c, write_fn write)
+{
+    struct openings o;
+    struct sbuf body;
+    TRY(openings_load(c, &o));
+    struct writer w = { .o = &o, .out = &body };
+    if (!o.zone) { /* the service has gone meanwhile */
+        return call_refuse(c, E_NOT_FOUND, NULL, NULL);
+    }
+    sbuf_init(&body);
+    write_zone(&w);
+    enum err e = write(c, &w);
+    sbuf_char(&body, '}');
+    if (e == OK) {
+        e = sbuf_failed(&body) ? E_NOMEM : call_answer_raw(c, CONTENT_JSON, sbuf_slice(&body));
+    }
+    sbuf_fini(&body);
+    return e;
+}
+
+static enum err write_slots(struct call *c, struct writer *w)
+{
+    bool explain = call_get(c, "explain")->number != 0;
+    size_t i = 0;
+    write_people(w);
+    sbuf_text(w->out, ",\"days\":[");
+    for (; i < w->o->day_count && w->written < SLOTS_MAX; i++) {
+        sbuf_text(w->out, i ? "," : "");
+        write_day(w, &w->o->days[i], explain);
+    }
+    sbuf_text(w->out, "],\"next_day\":");
+    sbuf_fmt(w->out, i < w->o->day_count ? "\"%s\"" : "null", w->o->days[i].date);
+    return explain ? write_next(c, w) : OK;
+}
+
+static enum err write_days(struct call *c, struct writer *w)
+{
+    UNUSED(c);
+    sbuf_text(w->out, ",\"days\":[");
+    for (size_t i = 0; i < w->o->day_count; i++) {
+        size_t n = openings_starts(w->o, &w->o->days[i]), possible = 0;
+        for (size_t k = 0; k < n; k++) {
+            possible += anybody_can(w->o, w->o->starts[k]);
+        }
+        sbuf_fmt(w->out, "%s{\"date\":\"%s\",\"starts\":%zu}", i ? "," : "", w->o->days[i].date,
+                 possible);
+    }
+    sbuf_char(w->out, ']');
+    return OK;
+}
+
+static enum err read_slots(struct call *c)
+{
+    TRY(ask(c));
+    TRY(ask_days(c));
+    return answer(c, write_slots);
+}
+
+static enum err read_days(struct call *c)
+{
+    TRY(ask(c));
+    TRY(ask_days(c));
+    return answer(c, write_days);
+}
+
+static enum err read_next(struct call *c)
+{
+    TRY(ask(c));
+    return answer(c, write_next);
+}
+
+#define ROUTE(what, text, its_params, its_columns, its_handler)                         \
+    {                                                                                   \
+        .method = M_GET, .path = "/api/v1/availability/" what, .summary = text,         \
+        .need = PERM_APPOINTMENT_READ, .cost = COST_FAST, .params = its_params,         \
+        .vars = availability_vars, .columns = its_columns, .stmts = availability_stmts, \
+        .handler = its_handler, .shape = SHAPE_RAW, .success = 200,                     \
+    }
+
+const struct route availability_routes[] = {
+    ROUTE("slots", "When a service can begin, and why not at other times", slots_params,
+          slots_columns, read_slots),
+    ROUTE("days", "How many starts each day has", days_params, days_columns, read_days),
+    ROUTE("next", "The next start from now on", next_params, next_columns, read_next),
+    { 0 },
+};

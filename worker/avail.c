@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Open spans are joined, so a visit must fit into one of them; taken spans may overlap, so each carries how far those before it reach. */
+#include "worker/avail.h"
+
+#include <stdlib.h>
+
+enum { MINUTE = 60, DAY_MINUTES = 1440 };
+
+/* ---- order ---- */
+
+static int by_from(const void *a, const void *b)
+{
+    const struct avail_span *x = a, *y = b;
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+/* Empty spans go, those that meet or overlap become one. */
+static size_t join(struct avail_span *spans, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (spans[i].to <= spans[i].from) {
+            continue;
+        }
+        if (kept > 0 && spans[i].from <= spans[kept - 1].to) {
+            spans[kept - 1].to = spans[i].to > spans[kept - 1].to ? spans[i].to
+                                                                  : spans[kept - 1].to;
+        } else {
+            spans[kept++] = spans[i];
+        }
+    }
+    return kept;
+}
+
+void avail_sort(struct avail_resource *r)
+{
+    int64_t reach = INT64_MIN;
+    if (r->open_count > 0) {
+        qsort(r->open, r->open_count, sizeof(*r->open), by_from);
+    }
+    r->open_count = join(r->open, r->open_count);
+    if (r->taken_count > 0) {
+        qsort(r->taken, r->taken_count, sizeof(*r->taken), by_from); /* span is its first member */
+    }
+    for (size_t i = 0; i < r->taken_count; i++) {
+        reach = r->taken[i].span.to > reach ? r->taken[i].span.to : reach;
+        r->taken[i].reach = reach;
+    }
+}
+
+/* ---- judging ---- */
+
+static bool is_open(const struct avail_resource *r, int64_t from, int64_t to)
+{
+    size_t low = 0, high = r->open_count;
+    while (low < high) { /* the first that begins behind from */
+        size_t mid = low + (high - low) / 2;
+        if (r->open[mid].from <= from) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low > 0 && r->open[low - 1].to >= to;
+}
+
+/* How many taken spans begin before to. */
+static size_t count_before(const struct avail_resource *r, int64_t to)
+{
+    size_t low = 0, high = r->taken_count;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (r->taken[mid].span.from < to) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+static bool meets(const struct avail_span *s, int64_t from, int64_t to)
+{
+    return s->from < to && s->to > from && s->from < s->to;
+}
+
+/* Another visit with its buffers must stay clear of this one with its own; breaks and closed days only of the visit itself. */
+static unsigned taken_why(const struct avail_resource *r, const struct avail_visit *v,
+                          int64_t start)
+{
+    int64_t end = start + v->length, from = start - v->before, to = end + v->after;
+    unsigned why = 0;
+    for (size_t i = count_before(r, to); i-- > 0 && r->taken[i].reach > from;) {
+        const struct avail_taken *t = &r->taken[i];
+        bool wide = t->why == AVAIL_BUFFER;
+        if (meets(&t->span, wide ? from : start, wide ? to : end)) {
+            why |= t->why;
+        }
+    }
+    return why & AVAIL_BUSY ? why & ~(unsigned)AVAIL_BUFFER : why;
+}
+
+unsigned avail_judge(const struct avail_resource *r, const struct avail_visit *v,
+                     const struct avail_limits *l, int64_t start)
+{
+    unsigned why = taken_why(r, v, start);
+    why |= start < l->earliest ? AVAIL_NOTICE : 0;
+    why |= start > l->latest ? AVAIL_HORIZON : 0;
+    why |= is_open(r, start, start + v->length) ? 0 : AVAIL_CLOSED;
+    return why;
+}
+
+/* ---- the grid ---- */
+
+size_t avail_grid(const struct avail_day *day, int step_min, int offset_min, int64_t *out,
+                  size_t cap)
+{
+    size_t n = 0;
+    int parts = day->change ? 2 : 1;
+    /* until the change clocks run from midnight on, behind it from what they show then */
+    for (int part = 0; part < parts; part++) {
+        int64_t midnight = part ? day->change - day->shown : day->span.from;
+        int64_t from = part ? day->change : day->span.from;
+        int64_t to = !part && day->change ? day->change : day->span.to;
+        for (int64_t m = offset_min; m < DAY_MINUTES; m += step_min) {
+            int64_t at = midnight + m * MINUTE;
+            bool here = at >= from && at < to;
+            if (here && n < cap) {
+                out[n] = at;
+            }
+            n += here;
+        }
+    }
+    return n;
+}
+
+const char *avail_why_name(unsigned bit)
+{
+    static const char *const names[AVAIL_WHYS] = {
+        "horizon", "notice", "closed", "exception", "break", "busy", "buffer",
+    };
+    for (size_t i = 0; i < AVAIL_WHYS; i++) {
+        if (bit == 1u << i) {
+            return names[i];
+        }
+    }
+    return "";
+}
