@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Finds the row of a path. Some sixty rows: a walk over them, cut short at the
- * first differing segment, beats anything that must be kept in order. */
+/* Finds the row of a path: a walk over all rows, most of which part from the path at the first byte behind what all have in common. */
 #include "common/route_map.h"
 
 #include "common/str.h"
@@ -74,6 +73,16 @@ static bool matches(struct slice pattern, struct slice path, struct trial *t)
     return i == pattern.n && k == path.n;
 }
 
+/* False for most patterns that do not match: up to the first name both are the same text. */
+static bool may_match(const char *pattern, struct slice path)
+{
+    size_t i = 0;
+    while (i < path.n && pattern[i] != '{' && pattern[i] == path.p[i]) {
+        i++;
+    }
+    return pattern[i] == '{' || (pattern[i] == '\0' && i == path.n);
+}
+
 void route_map_find(const struct route_map *map, enum method m, struct slice path,
                     struct route_match *out)
 {
@@ -85,7 +94,7 @@ void route_map_find(const struct route_map *map, enum method m, struct slice pat
     for (size_t i = 0; i < map->count; i++) {
         const struct route_entry *e = &map->rows[i];
         struct trial t;
-        if (!matches(slice_of(e->pattern), path, &t)) {
+        if (!may_match(e->pattern, path) || !matches(slice_of(e->pattern), path, &t)) {
             continue;
         }
         out->path_known = true;
