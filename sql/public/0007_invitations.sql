@@ -25,7 +25,9 @@ END $$;
 
 -- Who has the token joins the practice, all or nothing: with the account that was proved, else with a new one or one without a password, which gets
 -- password. Says 'joined', 'over' (no such token any more), 'member' (works there already), 'closed' (the practice takes nobody now)
--- or 'stranger' (the token is another address's); only 'joined' uses the token up. The practice's tables are named by its code in the directory.
+-- or 'stranger' (the token is another address's); only 'joined' uses the token up. An invitation from
+-- before somebody was suspended or archived does not bring them back, and nobody joins by the word of who no longer works there. The practice's
+-- tables are named by its code in the directory.
 CREATE FUNCTION ext.invitation_accept(hash bytea, proved uuid, fresh uuid, fresh_staff uuid, password text) RETURNS text
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE invited public.one_time_token; who public.account; was public.membership; place text; called text; as_role text;
@@ -42,16 +44,18 @@ BEGIN
   IF proved IS DISTINCT FROM who.id AND (proved IS NOT NULL OR who.password_hash IS NOT NULL) THEN RETURN 'stranger'; END IF;
   SELECT m.* INTO was FROM public.membership m WHERE m.account_id = who.id AND m.tenant_id = invited.tenant_id FOR UPDATE;
   IF FOUND AND was.revoked_at IS NULL THEN RETURN 'member'; END IF;
-  EXECUTE pg_catalog.format('UPDATE %I.invitation SET state = ''accepted'', accepted_at = now(), staff_id = $2, version = version + 1'
-    ' WHERE id = $1 AND state = ''pending'' RETURNING name, role', place)
+  IF was.revoked_at >= invited.created_at THEN RETURN 'over'; END IF;
+  EXECUTE pg_catalog.format('UPDATE %1$I.invitation i SET state = ''accepted'', accepted_at = now(), staff_id = $2, version = version + 1'
+    ' WHERE i.id = $1 AND i.state = ''pending'' AND EXISTS (SELECT FROM %1$I.staff s WHERE s.id = i.invited_by AND s.archived_at IS NULL'
+    ' AND s.suspended_at IS NULL) RETURNING i.name, i.role', place)
     INTO called, as_role USING (invited.payload->>'invitation')::uuid, coalesce(was.staff_id, fresh_staff);
   IF called IS NULL THEN RETURN 'over'; END IF;
   UPDATE public.one_time_token t SET consumed_at = pg_catalog.now() WHERE t.id = invited.id;
   UPDATE public.account a SET password_hash = coalesce(a.password_hash, password),
     email_verified_at = coalesce(a.email_verified_at, pg_catalog.now()) WHERE a.id = who.id;
   IF was.staff_id IS NOT NULL THEN  -- comes back
-    EXECUTE pg_catalog.format('UPDATE %I.staff SET role = $2, archived_at = NULL, version = version + 1, updated_at = now() WHERE id = $1',
-      place) USING was.staff_id, as_role;
+    EXECUTE pg_catalog.format('UPDATE %I.staff SET role = $2, archived_at = NULL, suspended_at = NULL, version = version + 1,'
+      ' updated_at = now() WHERE id = $1', place) USING was.staff_id, as_role;
     UPDATE public.membership m SET role = as_role, revoked_at = NULL, epoch = m.epoch + 1
     WHERE m.account_id = who.id AND m.tenant_id = invited.tenant_id;
   ELSE

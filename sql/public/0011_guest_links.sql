@@ -2,17 +2,19 @@
 -- that is not there is looked for in another one's links, where nobody's hash is, so that a guesser meets the same work and the same answer.
 
 -- The link with that hash: locked, with what else the client is asked for. known is false for a guess; of a link that is over the practice's name and
--- phone may be told. Says 'over', 'closed' (the practice is suspended), 'busy' (it is being migrated), 'locked' (wait: seconds) or 'open'.
+-- phone may be told. A practice whose schema is not there, older than links, or being dropped has none. Says 'over', 'closed' (the practice is suspended), 'busy' (it is being migrated), 'locked' (wait: seconds) or 'open'.
 CREATE FUNCTION ext.link_find(practice uuid, hash bytea, OUT said text, OUT known boolean, OUT wait int, OUT place text, OUT link uuid,
   OUT step text, OUT practice_name text, OUT practice_phone text, OUT language text, OUT address text, OUT born date, OUT mac bytea)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 #variable_conflict use_variable
 DECLARE state text; until timestamptz; over boolean;
 BEGIN
-  SELECT 't_' || t.code, t.state INTO place, state FROM public.tenant t WHERE t.id = practice;
+  SELECT 't_' || t.code, t.state INTO place, state FROM public.tenant t
+  WHERE t.id = practice AND t.schema_version >= 6 AND t.state NOT IN ('provisioning','closing');
   IF NOT FOUND THEN
     hash := NULL;
-    SELECT 't_' || t.code INTO place FROM public.tenant t ORDER BY t.id LIMIT 1;
+    SELECT 't_' || t.code INTO place FROM public.tenant t
+    WHERE t.schema_version >= 6 AND t.state NOT IN ('provisioning','closing') ORDER BY t.id LIMIT 1;
   END IF;
   IF place IS NOT NULL THEN
     EXECUTE pg_catalog.format('SELECT l.id, l.step_up, b.name, b.phone, coalesce(c.locale, b.locale), c.email, c.birth_date,'
@@ -23,7 +25,7 @@ BEGIN
   END IF;
   known := link IS NOT NULL;
   wait := coalesce(greatest(0, ceil(extract(epoch FROM until - pg_catalog.now()))), 0);
-  said := CASE WHEN NOT known OR over THEN 'over' WHEN state IN ('suspended','closing') THEN 'closed'
+  said := CASE WHEN NOT known OR over THEN 'over' WHEN state = 'suspended' THEN 'closed'
     WHEN state NOT IN ('active','read_only') THEN 'busy' WHEN wait > 0 THEN 'locked' ELSE 'open' END;
 END $$;
 

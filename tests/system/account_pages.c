@@ -9,6 +9,7 @@
 #include "tests/support/browser.h"
 #include "tests/support/db.h"
 #include "tests/support/mail.h"
+#include "tests/support/practice.h"
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
 
@@ -102,38 +103,9 @@ static void choose(struct api *a, const char *code)
     cr_assert(c.status == 204 || (c.tries > 1 && c.status == 410), "%d", c.status);
 }
 
-/* With a link that gremioctl prints, so that only its owner will have a password. */
 static const char *new_practice(const char *email)
 {
-    char *output;
-    const char *args[] = { "--json",
-                           "tenant",
-                           "create",
-                           new_name("own"),
-                           "--name",
-                           "Clínica Sol",
-                           "--owner-email",
-                           email,
-                           "--invite-owner",
-                           "--sector",
-                           "dental",
-                           "--country",
-                           "MX",
-                           "--time-zone",
-                           "America/Mexico_City",
-                           "--locale",
-                           "es-MX",
-                           "--currency",
-                           "MXN",
-                           NULL };
-    cr_assert_eq(stack_ctl(args, &output), 0, "%s", output);
-    struct json_object *made = json_tokener_parse(output), *tenant, *link;
-    cr_assert(json_object_object_get_ex(made, "tenant", &tenant), "%s", output);
-    cr_assert(json_object_object_get_ex(tenant, "owner_link", &link), "%s", output);
-    const char *url = api_text("%s", json_object_get_string(link));
-    json_object_put(made);
-    free(output);
-    return url;
+    return practice_invite(new_name("own"), "Clínica Sol", email);
 }
 
 static void invite(const char *owner, const char *email)

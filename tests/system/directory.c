@@ -8,6 +8,7 @@
 
 #include "tests/support/api.h"
 #include "tests/support/db.h"
+#include "tests/support/practice.h"
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
 
@@ -22,31 +23,6 @@ static void ctl(const char *const *args)
     int code = stack_ctl(args, &said);
     cr_assert_eq(code, 0, "gremioctl %s %s: exit %d: %s", args[0], args[1], code, said);
     free(said);
-}
-
-static void create(const char *slug, const char *email)
-{
-    char *file = api_text("%s/password", stack_env("GREMIO_STATE"));
-    ctl((const char *const[]){ "tenant",
-                               "create",
-                               slug,
-                               "--name",
-                               "Later",
-                               "--owner-email",
-                               email,
-                               "--owner-password-file",
-                               file,
-                               "--sector",
-                               "dental",
-                               "--country",
-                               "MX",
-                               "--time-zone",
-                               "America/Mexico_City",
-                               "--locale",
-                               "es-MX",
-                               "--currency",
-                               "MXN",
-                               NULL });
 }
 
 struct look {
@@ -80,7 +56,7 @@ static void expect_seen(const char *what, struct look l)
 
 Test(directory, a_new_practice_can_log_in_at_once)
 {
-    create("practice-new", "owner-new@example.com");
+    practice_make("practice-new", "Later", "owner-new@example.com");
     struct api a = api_login("owner-new@example.com");
     expect_seen("a new practice", (struct look){ .api = &a, .path = "/api/v1/me", .status = 200 });
     api_close(&a);
@@ -110,7 +86,7 @@ Test(directory, suspend_and_resume)
 /* The slug is the practice's public name only: tokens and logins go by ids. */
 Test(directory, rename_keeps_tokens)
 {
-    create("practice-old", "owner-old@example.com");
+    practice_make("practice-old", "Later", "owner-old@example.com");
     struct api a = api_login("owner-old@example.com");
     ctl((const char *const[]){ "tenant", "rename", "practice-old", "practice-renamed", NULL });
     cr_expect_eq(api_get(&a, "/api/v1/me")->status, 200);
@@ -148,7 +124,7 @@ Test(directory, other_states_have_their_answers)
 
 Test(directory, a_dropped_practice_is_gone)
 {
-    create("practice-gone", "owner-gone@example.com");
+    practice_make("practice-gone", "Later", "owner-gone@example.com");
     struct api a = api_login("owner-gone@example.com");
     cr_assert_eq(api_get(&a, "/api/v1/me")->status, 200);
     ctl((const char *const[]){ "tenant", "drop", "practice-gone", "--yes", NULL });
@@ -231,7 +207,7 @@ Test(directory, database_away_and_back)
     printf("directory: served again %lld ms after the database was started\n",
            (long long)(wait_now_ms() - begin));
     /* Listening again: what changes now is seen as before. */
-    create("practice-after", "owner-after@example.com");
+    practice_make("practice-after", "Later", "owner-after@example.com");
     struct api after = api_login("owner-after@example.com");
     expect_seen("a practice made after the outage",
                 (struct look){ .api = &after, .path = "/api/v1/me", .status = 200 });
@@ -248,7 +224,7 @@ Test(directory, a_practice_it_cannot_know_yet_is_asked_to_wait)
     db_do(super, "ALTER ROLE gremio_router NOLOGIN");
     cr_assert_gt(cut(super), 0);
     cr_assert(stack_wait_status(stack_port(), "/readyz", 503));
-    create("practice-unseen", "owner-unseen@example.com");
+    practice_make("practice-unseen", "Later", "owner-unseen@example.com");
     struct api a = api_login("owner-unseen@example.com");
     struct look unseen = { .api = &a, .path = "/api/v1/me", .status = 503, .code = "unavailable" };
     cr_expect(seen(&unseen), "not 503 unavailable");

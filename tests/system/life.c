@@ -10,6 +10,7 @@
 #include "tests/support/browser.h"
 #include "tests/support/guest.h"
 #include "tests/support/mail.h"
+#include "tests/support/practice.h"
 #include "tests/support/stack.h"
 #include "tests/support/wait.h"
 
@@ -27,45 +28,6 @@ struct life {
 };
 
 /* ---- the practice ---- */
-
-/* The owner's link, as gremioctl prints it. */
-static const char *operator_makes_the_practice(void)
-{
-    static const char *const args[] = {
-        "--json",
-        "tenant",
-        "create",
-        "vida",
-        "--name",
-        "Clínica Vida",
-        "--owner-email",
-        OWNER,
-        "--invite-owner",
-        "--owner-name",
-        "Dra. Vida",
-        "--sector",
-        "dental",
-        "--country",
-        "MX",
-        "--time-zone",
-        "America/Mexico_City",
-        "--locale",
-        "es-MX",
-        "--currency",
-        "MXN",
-        NULL,
-    };
-    char *output = NULL;
-    cr_assert_eq(stack_ctl(args, &output), 0, "%s", output);
-    struct json_object *made = json_tokener_parse(output), *tenant, *link;
-    cr_assert(json_object_object_get_ex(made, "tenant", &tenant) &&
-                  json_object_object_get_ex(tenant, "owner_link", &link),
-              "%s", output);
-    const char *text = api_text("%s", json_object_get_string(link));
-    json_object_put(made);
-    free(output);
-    return text;
-}
 
 static struct api enter(const char *email)
 {
@@ -230,7 +192,7 @@ static void receptionist_is_suspended(struct life *l)
 Test(life, from_the_first_day_to_somebodys_last)
 {
     struct life l = { 0 };
-    owner_chooses_a_password(&l, operator_makes_the_practice());
+    owner_chooses_a_password(&l, practice_invite("vida", "Clínica Vida", OWNER));
     owner_invites_the_receptionist(&l);
     reception_books_and_sends_a_link(&l);
     client_opens_confirms_and_moves(&l);

@@ -8,6 +8,7 @@
 
 #include "tests/support/api.h"
 #include "tests/support/db.h"
+#include "tests/support/practice.h"
 #include "tests/support/stack.h"
 
 enum {
@@ -389,31 +390,8 @@ static unsigned look(const struct world *w, int person, int64_t at, int64_t now)
 
 static struct place place_open(const char *slug)
 {
-    char *output, *email = api_text("%s@example.com", slug);
-    char *file = api_text("%s/password", stack_env("GREMIO_STATE"));
-    int code = stack_ctl((const char *const[]){ "tenant",
-                                                "create",
-                                                slug,
-                                                "--name",
-                                                slug,
-                                                "--owner-email",
-                                                email,
-                                                "--owner-password-file",
-                                                file,
-                                                "--sector",
-                                                "dental",
-                                                "--country",
-                                                "MX",
-                                                "--time-zone",
-                                                "America/Mexico_City",
-                                                "--locale",
-                                                "es-MX",
-                                                "--currency",
-                                                "MXN",
-                                                NULL },
-                         &output);
-    cr_assert_eq(code, 0, "%s", output);
-    free(output);
+    const char *email = api_text("%s@example.com", slug);
+    practice_make(slug, slug, email);
     struct place p = { .api = api_login(email), .db = db_super() };
     char *schema = db_code(p.db, slug);
     db_do(p.db, api_text("SET search_path = t_%s", schema));
