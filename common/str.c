@@ -228,7 +228,7 @@ void str_hex(const void *data, size_t n, char *out)
     *out = '\0';
 }
 
-static int hex_digit(char c)
+int str_hex_digit(char c)
 {
     if (is_digit(c)) {
         return c - '0';
@@ -244,8 +244,8 @@ enum err str_unhex(struct slice s, void *out, size_t n)
         return E_BAD_REQUEST;
     }
     for (size_t i = 0; i < n; i++) {
-        int high = hex_digit(s.p[2 * i]);
-        int low = hex_digit(s.p[2 * i + 1]);
+        int high = str_hex_digit(s.p[2 * i]);
+        int low = str_hex_digit(s.p[2 * i + 1]);
         if (high < 0 || low < 0) {
             return E_BAD_REQUEST;
         }

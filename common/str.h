@@ -30,6 +30,8 @@ MUST_USE enum err str_base64url_decode(struct slice s, void *out, size_t cap, si
 /* RFC 4648 6, no padding. out must hold STR_BASE32_SIZE(n) bytes; writes a NUL. */
 #define STR_BASE32_SIZE(n) (((n)*8 + 4) / 5 + 1)
 void str_base32(const void *data, size_t n, char *out);
+/* 0 to 15, -1 for what is no hexadecimal digit. */
+int str_hex_digit(char c);
 /* out holds 2n + 1 bytes. */
 void str_hex(const void *data, size_t n, char *out);
 /* All of s as 2*n lower- or upper-case hex digits. */

@@ -5,11 +5,6 @@
 #include "router/http1.h"
 #include "router/http1_bytes.h"
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
 /* One decoded byte of an escape; what would change the path's structure or hide in a text is refused. */
 static enum err read_escape(struct slice rest, char *out)
 {
@@ -17,7 +12,7 @@ static enum err read_escape(struct slice rest, char *out)
         !http1_is((unsigned char)rest.p[2], HTTP1_HEX)) {
         return E_BAD_REQUEST;
     }
-    int byte = hex_digit(rest.p[1]) * 16 + hex_digit(rest.p[2]);
+    int byte = str_hex_digit(rest.p[1]) * 16 + str_hex_digit(rest.p[2]);
     if (byte < 0x20 || byte == 0x7f || byte == '/' || byte == '\\') {
         return E_BAD_REQUEST;
     }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/secret.h"
+#include "common/str.h"
 #include "worker/answer.h"
 #include "worker/unit.h"
 
@@ -73,6 +75,15 @@ void call_set_int(struct call *c, const char *name, int64_t v)
     snprintf(text, sizeof(text), "%lld", (long long)v);
     call_set(c, name, text);
     c->vars[find_name(c->route->vars, name)].number = v;
+}
+
+void call_set_digest(struct call *c, const char *name, struct slice secret)
+{
+    uint8_t digest[32];
+    char text[2 + 2 * sizeof(digest) + 1] = "\\x";
+    secret_digest(secret, digest);
+    str_hex(digest, sizeof(digest), text + 2);
+    call_set(c, name, text);
 }
 
 static const struct stmt_plan *plan_of(const struct call *c, const struct stmt *s)
@@ -191,4 +202,10 @@ const char *call_cell(const PGresult *rows, int row, const char *column)
     int field = PQfnumber(rows, column);
     bool there = field >= 0 && row < PQntuples(rows) && !PQgetisnull(rows, row, field);
     return there ? PQgetvalue(rows, row, field) : NULL;
+}
+
+bool call_true(const PGresult *rows, int row, const char *column)
+{
+    const char *text = call_cell(rows, row, column);
+    return text && text[0] == 't';
 }

@@ -14,6 +14,8 @@
 const struct value *call_get(const struct call *c, const char *name);
 void call_set(struct call *c, const char *name, const char *text);
 void call_set_int(struct call *c, const char *name, int64_t v);
+/* SHA-256 of what is known to whoever was given it, as bytea: "\\x..". */
+void call_set_digest(struct call *c, const char *name, struct slice secret);
 
 /* Runs one of route->stmts now. OK with *rows (PGRES_TUPLES_OK; freed with the request). On a database error
  * c->problem.err says what it means and the same error is returned: the handler returns it, the unit is rolled back. */
@@ -50,5 +52,7 @@ MUST_USE enum err call_set_cookie(struct call *c, struct slice token, int64_t ag
 
 /* Text of one cell of the first row, NULL when SQL null. */
 const char *call_cell(const PGresult *rows, int row, const char *column);
+/* Whether a cell says true; SQL null does not. */
+bool call_true(const PGresult *rows, int row, const char *column);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "common/str.h"
+
 /* Where the contrast to black, (L + 0.05) / 0.05, is that to white, 1.05 / (L + 0.05); in ten thousandths. */
 #define INK_TURN 1791
 
@@ -69,22 +71,13 @@ void html_fmt(struct sbuf *out, const char *markup, ...)
     va_end(values);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool html_is_color(const char *text)
 {
     if (!text || text[0] != '#' || strlen(text) != 7) {
         return false;
     }
     for (size_t i = 1; i < 7; i++) {
-        if (hex_digit(text[i]) < 0) {
+        if (str_hex_digit(text[i]) < 0) {
             return false;
         }
     }
@@ -105,7 +98,7 @@ static int channel(const char *two)
 {
     static const int at[] = { 0,    52,   144,  296,  513,  802,  1170, 1620, 2159,
                               2789, 3515, 4342, 5271, 6308, 7454, 8714, 10090 };
-    int v = hex_digit(two[0]) * 16 + hex_digit(two[1]);
+    int v = str_hex_digit(two[0]) * 16 + str_hex_digit(two[1]);
     return at[v / 16] + (at[v / 16 + 1] - at[v / 16]) * (v % 16) / 16;
 }
 

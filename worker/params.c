@@ -215,15 +215,6 @@ static enum err read_path(struct reader *r, const struct route_match *match)
     return OK;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 char *params_percent(struct slice s, struct arena *arena, size_t *n)
 {
     char *out = arena_take(arena, s.n + 1);
@@ -231,8 +222,8 @@ char *params_percent(struct slice s, struct arena *arena, size_t *n)
     for (size_t i = 0; out && i < s.n; i++) {
         char c = s.p[i] == '+' ? ' ' : s.p[i];
         if (c == '%') {
-            int high = i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(s.p[i + 2]) : -1;
+            int high = i + 2 < s.n ? str_hex_digit(s.p[i + 1]) : -1;
+            int low = high >= 0 ? str_hex_digit(s.p[i + 2]) : -1;
             if (low < 0) {
                 return NULL;
             }

@@ -14,7 +14,7 @@
 
 #define KEYS_MAX   "50" /* in one practice, not revoked */
 #define KEY_PREFIX "gmk_"
-enum { SECRET_BYTES = 32, KEY_TEXT = 4 + 43 + 1, HASH_TEXT = 2 + 64 + 1, MS = 1000 };
+enum { SECRET_BYTES = 32, KEY_TEXT = 4 + 43 + 1, MS = 1000 };
 
 #define KEY_OUT                                                                                  \
     "k.id, k.name, coalesce(r.permissions, '') AS permissions, k.created_by, k.created_at,"      \
@@ -132,15 +132,6 @@ static const struct stmt *const key_token_stmts[] = { &key_find, &auth_grant_sec
 
 /* ---- the key's text ---- */
 
-static void set_hash(struct call *c, const uint8_t secret[SECRET_BYTES])
-{
-    uint8_t digest[32];
-    char text[HASH_TEXT] = "\\x";
-    secret_digest((struct slice){ (const char *)secret, SECRET_BYTES }, digest);
-    str_hex(digest, sizeof(digest), text + 2);
-    call_set(c, "hash", text);
-}
-
 /* Sets :hash and :role. */
 static void make_key(struct call *c, char text[KEY_TEXT + 1])
 {
@@ -149,7 +140,7 @@ static void make_key(struct call *c, char text[KEY_TEXT + 1])
     memcpy(text, KEY_PREFIX, sizeof(KEY_PREFIX));
     randombytes_buf(secret, sizeof(secret));
     str_base64url(secret, sizeof(secret), text + strlen(KEY_PREFIX));
-    set_hash(c, secret);
+    call_set_digest(c, "hash", (struct slice){ (const char *)secret, sizeof(secret) });
     randombytes_buf(secret, sizeof(secret));
     str_hex(secret, (ROLE_CODE_MAX - 1 - strlen(role)) / 2, role + strlen(role));
     call_set(c, "role", role);
@@ -170,7 +161,7 @@ static bool read_key(struct call *c)
         n != sizeof(secret)) {
         return false;
     }
-    set_hash(c, secret);
+    call_set_digest(c, "hash", (struct slice){ (const char *)secret, sizeof(secret) });
     sodium_memzero(secret, sizeof(secret));
     return true;
 }

@@ -4,12 +4,6 @@
 
 #include "common/clock.h"
 
-static bool is_true(const PGresult *rows, const char *column)
-{
-    const char *text = call_cell(rows, 0, column);
-    return text && text[0] == 't';
-}
-
 static enum err refuse_missing(struct call *c, const char *pointer, const char *es, const char *en)
 {
     return call_refuse_field(c, pointer, "not_found", es, en);
@@ -48,7 +42,7 @@ static enum err take_instant(struct call *c, const PGresult *check)
     if (call_cell(check, 0, "second")) {
         return refuse_ambiguous(c, check);
     }
-    if (call_get(c, "starts_at")->present && !is_true(check, "in_range")) {
+    if (call_get(c, "starts_at")->present && !call_true(check, 0, "in_range")) {
         return call_refuse_field(c, "/starts_at", "out_of_range",
                                  "Debe estar entre hace un año y dentro de dos",
                                  "It must be between a year ago and two years ahead");
@@ -63,15 +57,15 @@ enum err appointment_check_place(struct call *c, struct appointment_ask ask)
     PGresult *check;
     TRY(call_post(c, &appointment_lock));
     TRY(call_query(c, &appointment_check, &check));
-    if (ask.client && !is_true(check, "client_ok")) {
+    if (ask.client && !call_true(check, 0, "client_ok")) {
         return refuse_missing(c, "/client_id", "No existe ese cliente o está archivado",
                               "There is no such client, or it is archived");
     }
-    if (ask.service && !is_true(check, "service_ok")) {
+    if (ask.service && !call_true(check, 0, "service_ok")) {
         return refuse_missing(c, "/service_id", "No existe ese servicio o está archivado",
                               "There is no such service, or it is archived");
     }
-    if (ask.staff && !is_true(check, "staff_ok")) {
+    if (ask.staff && !call_true(check, 0, "staff_ok")) {
         return refuse_missing(c, "/staff_id", "Esa persona no existe, no da citas o está archivada",
                               "There is nobody of that id who takes appointments");
     }

@@ -135,12 +135,6 @@ static const struct stmt *const appointment_events_stmts[] = { &appointment_hist
 static const struct stmt *const appointment_step_stmts[] = { &appointment_step, &appointment_find,
                                                              NULL };
 
-static bool is_true(const PGresult *rows, const char *column)
-{
-    const char *text = call_cell(rows, 0, column);
-    return text && text[0] == 't';
-}
-
 /* ---- booking ---- */
 
 static enum err appointment_create(struct call *c)
@@ -170,7 +164,7 @@ static void set_or_keep(struct call *c, const char *var, const char *param, cons
 
 static enum err place_again(struct call *c, const PGresult *found)
 {
-    if (!is_true(found, "movable")) {
+    if (!call_true(found, 0, "movable")) {
         return appointment_refuse_state(c, found);
     }
     call_set(c, "to_client", call_cell(found, 0, "client_id"));

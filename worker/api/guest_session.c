@@ -29,12 +29,6 @@ static const struct {
     { "no_show", " bad", "No asistió", "Missed" },
 };
 
-static bool is_true(const PGresult *rows, int row, const char *column)
-{
-    const char *text = call_cell(rows, row, column);
-    return text && text[0] == 't';
-}
-
 static bool by_client(const PGresult *rows, int row)
 {
     return call_cell(rows, row, "client_confirmed_at") &&
@@ -59,7 +53,7 @@ static void write_state(struct guest_page *p, const PGresult *rows, int row)
 
 static void write_confirm(struct guest_page *p, const PGresult *rows, int row)
 {
-    if (!is_true(rows, row, "can_confirm") || by_client(rows, row)) {
+    if (!call_true(rows, row, "can_confirm") || by_client(rows, row)) {
         return;
     }
     sbuf_text(p->out, "<form method=\"post\" action=\"/i/confirm\">");
@@ -71,7 +65,7 @@ static void write_confirm(struct guest_page *p, const PGresult *rows, int row)
 static void write_ways(struct guest_page *p, const PGresult *rows, int row)
 {
     const char *id = call_cell(rows, row, "id");
-    bool move = is_true(rows, row, "can_move"), cancel = is_true(rows, row, "can_cancel");
+    bool move = call_true(rows, row, "can_move"), cancel = call_true(rows, row, "can_cancel");
     if (!move && !cancel) {
         return;
     }
@@ -91,7 +85,7 @@ static void write_ways(struct guest_page *p, const PGresult *rows, int row)
 static void write_until(struct guest_page *p, const PGresult *rows, int row)
 {
     struct call *c = p->call;
-    bool move = is_true(rows, row, "can_move"), cancel = is_true(rows, row, "can_cancel");
+    bool move = call_true(rows, row, "can_move"), cancel = call_true(rows, row, "can_cancel");
     if (!move && !cancel) {
         return;
     }
@@ -201,7 +195,7 @@ static void write_ends(struct guest_page *p, const PGresult *look)
              guest_page_say(c, "Las horas son las de", "Times are those of"));
     write_city(p);
     sbuf_text(p->out, ".</p>\n");
-    if (is_true(look, 0, "profile")) {
+    if (call_true(look, 0, "profile")) {
         html_fmt(p->out, "<p><a href=\"/i/profile\">%s</a></p>\n",
                  guest_page_say(c, "Mis datos de contacto", "My contact details"));
     }

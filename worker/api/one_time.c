@@ -15,7 +15,7 @@
 #define ADDRESS_FREE   "20"
 #define IN_WINDOW      "a.since > now() - interval '" WINDOW "'"
 
-enum { SECRET_BYTES = 32, HASH_TEXT = 2 * 32 + 3 };
+enum { SECRET_BYTES = 32 };
 
 const struct column one_time_accepted_columns[] = {
     { "status", T_TEXT, "accepted: a message goes out if there is somebody to write to" },
@@ -110,15 +110,6 @@ enum err one_time_limit(struct call *c, const char *recipient, bool *enough)
     return OK;
 }
 
-static void set_hash(struct call *c, const uint8_t secret[SECRET_BYTES])
-{
-    uint8_t digest[32];
-    char text[HASH_TEXT] = "\\x";
-    secret_digest((struct slice){ (const char *)secret, SECRET_BYTES }, digest);
-    str_hex(digest, sizeof(digest), text + 2);
-    call_set(c, "secret_hash", text);
-}
-
 enum err one_time_compose(struct call *c, enum mail_topic topic, enum lang lang,
                           const struct mail_values *v)
 {
@@ -151,7 +142,7 @@ enum err one_time_link(struct call *c, enum mail_topic topic, const char *locale
     _Static_assert(STR_BASE64_SIZE(SECRET_BYTES) <= ONE_TIME_TEXT + 1, "fits");
     randombytes_buf(secret, sizeof(secret));
     str_base64url(secret, sizeof(secret), code);
-    set_hash(c, secret);
+    call_set_digest(c, "secret_hash", (struct slice){ (const char *)secret, sizeof(secret) });
     const struct mail_values values = { .public_url = c->env->settings->public_url,
                                         .code = code,
                                         .practice = practice };
@@ -200,7 +191,7 @@ enum err one_time_read(struct call *c)
     if (str_base64url_decode(text, secret, sizeof(secret), &n) != OK || n != sizeof(secret)) {
         return one_time_over(c);
     }
-    set_hash(c, secret);
+    call_set_digest(c, "secret_hash", (struct slice){ (const char *)secret, sizeof(secret) });
     sodium_memzero(secret, sizeof(secret));
     return OK;
 }
