@@ -7,7 +7,8 @@
 #include "worker/image_type.h"
 
 #define LOGO_BYTES 102400
-#define LOGO_TEXT  ((LOGO_BYTES + 2) / 3 * 4) /* in base64, with its padding */
+#define LOGO_TEXT  136536 /* in base64, with its padding */
+_Static_assert(LOGO_TEXT == (LOGO_BYTES + 2) / 3 * 4, "three bytes are four characters");
 
 #define BRANDING_OUT "color, logo_type, length(logo) AS logo_bytes, version, updated_at"
 

@@ -139,7 +139,7 @@ static enum err choose(struct call *c)
 {
     PGresult *look, *visit, *wish;
     struct guest_page p;
-    struct openings o;
+    struct openings o = { 0 };
     const char *id = call_get(c, "appointment")->text;
     call_set(c, "id", id);
     call_set(c, "w_first", call_get(c, "day")->text);
