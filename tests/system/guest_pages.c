@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "common/link_token.h"
 #include "common/secret.h"
@@ -459,6 +458,20 @@ Test(guest_pages, guessing_leaves_the_practice_its_share)
     scene_leave(&s, &v);
 }
 
+struct answering {
+    struct visitor *visitor;
+    const char *path;
+    int status;
+};
+
+static bool page_answers(void *arg)
+{
+    const struct answering *o = arg;
+    bool answers = visitor_get(o->visitor, "%s", o->path)->status == o->status;
+    visitor_forget(o->visitor);
+    return answers;
+}
+
 Test(guest_pages, a_practice_that_is_closed)
 {
     struct scene s = scene_of("");
@@ -466,19 +479,15 @@ Test(guest_pages, a_practice_that_is_closed)
     visitor_open(&v, s.link.token);
     cr_assert_eq(stack_ctl((const char *const[]){ "tenant", "suspend", "practice-a", NULL }, NULL),
                  0);
-    for (int i = 0; i < 50 && visitor_get(&v, "/i/%s", s.link.token)->status != 403; i++) {
-        visitor_forget(&v);
-        usleep(100000);
-    }
+    struct answering closed = { &v, api_text("/i/%s", s.link.token), 403 };
+    cr_assert(wait_until(page_answers, &closed, WAIT_LONG_MS), "a suspended practice goes on");
     scene_expect_page(visitor_get(&v, "/i/%s", s.link.token), 403, "es");
     scene_expect_page(visitor_get(&v, "/i"), 403, "es");
     scene_expect_page(visitor_post(&v, api_text("/i/%s", s.link.token), ""), 403, "es");
     cr_assert_eq(stack_ctl((const char *const[]){ "tenant", "resume", "practice-a", NULL }, NULL),
                  0);
-    for (int i = 0; i < 50 && visitor_get(&v, "/i")->status != 200; i++) {
-        visitor_forget(&v);
-        usleep(100000);
-    }
+    struct answering resumed = { &v, "/i", 200 };
+    cr_assert(wait_until(page_answers, &resumed, WAIT_LONG_MS), "a resumed practice stays closed");
     scene_leave(&s, &v);
 }
 
