@@ -2,7 +2,6 @@
 /* Readings of the two clocks, and instants as text: RFC 3339 for people, ISO as PostgreSQL writes it. */
 #include "common/clock.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #define US_PER_S   INT64_C(1000000)
@@ -30,21 +29,34 @@ int64_t clock_wall_s(void)
     return clock_wall_us() / US_PER_S;
 }
 
-/* "2026-07-01T15:00:00" and the fraction when there is one; returns the length. */
+/* Digits and what stands behind them. Not strftime and printf, which every answer with a handful of instants would feel. */
+static char *put(char *out, int v, int digits, char after)
+{
+    out[digits] = after;
+    for (int i = digits; i-- > 0; v /= 10) {
+        out[i] = (char)('0' + v % 10);
+    }
+    return out + digits + 1;
+}
+
+/* "2026-07-01T15:00:00" and the fraction when there is one; returns the length. 1970 for what is no four-digit year. */
 static size_t format_local(int64_t wall_us, char out[CLOCK_RFC3339_MAX])
 {
     int64_t us = wall_us % US_PER_S;
     time_t s = (time_t)(wall_us / US_PER_S - (us < 0));
     struct tm t;
     us += us < 0 ? US_PER_S : 0;
-    if (!gmtime_r(&s, &t)) {
+    if (!gmtime_r(&s, &t) || t.tm_year < -1900 || t.tm_year > 9999 - 1900) {
         t = (struct tm){ .tm_mday = 1, .tm_year = 70 };
     }
-    size_t n = strftime(out, CLOCK_RFC3339_MAX, "%Y-%m-%dT%H:%M:%S", &t);
-    if (us > 0) {
-        n += (size_t)snprintf(out + n, CLOCK_RFC3339_MAX - n, ".%06d", (int)us);
-    }
-    return n;
+    char *end = put(out, t.tm_year + 1900, 4, '-');
+    end = put(end, t.tm_mon + 1, 2, '-');
+    end = put(end, t.tm_mday, 2, 'T');
+    end = put(end, t.tm_hour, 2, ':');
+    end = put(end, t.tm_min, 2, ':');
+    end = put(end, t.tm_sec, 2, us > 0 ? '.' : '\0');
+    end = us > 0 ? put(end, (int)us, 6, '\0') : end;
+    return (size_t)(end - out) - 1;
 }
 
 void clock_format_utc(int64_t wall_us, char out[CLOCK_RFC3339_MAX])
@@ -56,10 +68,11 @@ void clock_format_utc(int64_t wall_us, char out[CLOCK_RFC3339_MAX])
 void clock_format_offset(int64_t utc_us, int64_t local_us, char out[CLOCK_RFC3339_MAX])
 {
     int minutes = (int)((local_us - utc_us) / US_PER_MIN);
-    unsigned ahead = (unsigned)(minutes < 0 ? -minutes : minutes);
-    size_t n = format_local(local_us, out);
-    snprintf(out + n, CLOCK_RFC3339_MAX - n, "%c%02u:%02u", minutes < 0 ? '-' : '+',
-             ahead / 60 % 100, ahead % 60);
+    int ahead = minutes < 0 ? -minutes : minutes;
+    char *end = out + format_local(local_us, out);
+    *end = minutes < 0 ? '-' : '+';
+    end = put(end + 1, ahead / 60 % 100, 2, ':');
+    put(end, ahead % 60, 2, '\0');
 }
 
 /* Takes exactly n digits within [min, max] from the front of *s. */

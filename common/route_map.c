@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Finds the row of a path: a walk over all rows, most of which part from the path at the first byte behind what all have in common. */
+/* Finds the row of a path among those that begin with the same segments, and those that begin with a name. */
 #include "common/route_map.h"
 
 #include "common/str.h"
@@ -73,38 +73,73 @@ static bool matches(struct slice pattern, struct slice path, struct trial *t)
     return i == pattern.n && k == path.n;
 }
 
-/* False for most patterns that do not match: up to the first name both are the same text. */
-static bool may_match(const char *pattern, struct slice path)
+#define INDEXED_SEGMENTS 3
+#define CHAIN_OF_NAMES   ROUTE_CHAINS
+
+static size_t chain_of(struct slice text)
 {
-    size_t i = 0;
-    while (i < path.n && pattern[i] != '{' && pattern[i] == path.p[i]) {
-        i++;
+    size_t end = 0;
+    for (int i = 0; i < INDEXED_SEGMENTS && end < text.n; i++) {
+        end = segment_end(text.p, text.n, end + 1);
     }
-    return pattern[i] == '{' || (pattern[i] == '\0' && i == path.n);
+    return str_hash((struct slice){ text.p, end }) % ROUTE_CHAINS;
+}
+
+static size_t chain_of_pattern(struct slice pattern)
+{
+    struct slice rest = { pattern.p + 1, pattern.n - 1 };
+    for (int i = 0; i < INDEXED_SEGMENTS && rest.p; i++) {
+        if (is_name(str_cut(&rest, '/'))) {
+            return CHAIN_OF_NAMES;
+        }
+    }
+    return chain_of(pattern);
+}
+
+void route_map_index(struct route_map *map)
+{
+    memset(map->chains, 0, sizeof(map->chains));
+    for (size_t i = map->count; i-- > 0;) {
+        uint16_t *head = &map->chains[chain_of_pattern(slice_of(map->rows[i].pattern))];
+        map->next[i] = *head;
+        *head = (uint16_t)(i + 1);
+    }
+}
+
+struct search {
+    const struct route_map *map;
+    enum method method;
+    struct slice path;
+    uint64_t best;
+};
+
+static void search_chain(struct search *s, size_t chain, struct route_match *out)
+{
+    for (unsigned at = s->map->chains[chain]; at != 0; at = s->map->next[at - 1]) {
+        const struct route_entry *e = &s->map->rows[at - 1];
+        struct trial t;
+        if (!matches(slice_of(e->pattern), s->path, &t)) {
+            continue;
+        }
+        out->path_known = true;
+        out->allow |= 1u << e->method | (e->method == M_GET ? 1u << M_HEAD : 0);
+        bool fits = e->method == s->method || (s->method == M_HEAD && e->method == M_GET);
+        if (fits && (out->row < 0 || t.literals > s->best)) {
+            s->best = t.literals;
+            out->row = (int)at - 1;
+            out->param_count = t.param_count;
+            memcpy(out->params, t.params, t.param_count * sizeof(t.params[0]));
+        }
+    }
 }
 
 void route_map_find(const struct route_map *map, enum method m, struct slice path,
                     struct route_match *out)
 {
-    uint64_t best = 0;
+    struct search s = { .map = map, .method = m, .path = path };
     *out = (struct route_match){ .row = -1 };
-    if (path.n == 0 || path.p[0] != '/') {
-        return;
-    }
-    for (size_t i = 0; i < map->count; i++) {
-        const struct route_entry *e = &map->rows[i];
-        struct trial t;
-        if (!may_match(e->pattern, path) || !matches(slice_of(e->pattern), path, &t)) {
-            continue;
-        }
-        out->path_known = true;
-        out->allow |= 1u << e->method | (e->method == M_GET ? 1u << M_HEAD : 0);
-        bool fits = e->method == m || (m == M_HEAD && e->method == M_GET);
-        if (fits && (out->row < 0 || t.literals > best)) {
-            best = t.literals;
-            out->row = (int)i;
-            out->param_count = t.param_count;
-            memcpy(out->params, t.params, t.param_count * sizeof(t.params[0]));
-        }
+    if (path.n > 0 && path.p[0] == '/') {
+        search_chain(&s, chain_of(path), out);
+        search_chain(&s, CHAIN_OF_NAMES, out);
     }
 }

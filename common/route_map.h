@@ -24,9 +24,14 @@ struct route_entry {
     bool page; /* is for people: a browser gets refusals as HTML */
 };
 
+#define ROUTE_CHAINS 64
+
 struct route_map {
     size_t count;
     struct route_entry rows[ROUTE_MAP_MAX];
+    /* Made by route_map_index: rows by the text of their first segments, as index + 1. */
+    uint16_t chains[ROUTE_CHAINS + 1];
+    uint16_t next[ROUTE_MAP_MAX];
 };
 
 struct route_match {
@@ -40,7 +45,9 @@ struct route_match {
 /* Starts with '/', shorter than ROUTE_PATTERN_MAX, printable ASCII, braces only around whole segments, at most
  * ROUTE_PARAMS_MAX of those. */
 bool route_map_pattern_valid(struct slice pattern);
-/* path is decoded and normalised ("/a/b"). A literal segment wins over a {name}. HEAD matches a GET row. */
+/* Once all rows are there, and again after each change. */
+void route_map_index(struct route_map *map);
+/* map is indexed. path is decoded and normalised ("/a/b"). A literal segment wins over a {name}. HEAD matches a GET row. */
 void route_map_find(const struct route_map *map, enum method m, struct slice path,
                     struct route_match *out);
 

@@ -164,6 +164,7 @@ static void join(struct routes *r)
             join_others(r, own[k], spoken);
         }
     }
+    route_map_index(&r->all);
 }
 
 enum err routes_learn(struct routes *r, const void *who, enum slot_kind kind,

@@ -277,23 +277,26 @@ bool db_send_rollback(struct db_conn *c)
                PQsendQueryParams(c->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0));
 }
 
-static char begin_text[] = "BEGIN", commit_text[] = "COMMIT";
+static char begin_text[] = "BEGIN READ ONLY", next_text[] = "COMMIT AND CHAIN",
+            commit_text[] = "COMMIT";
 static const struct stmt_plan begin_plan = { .id = STMT_ID_BEGIN,
                                              .name = "begin",
                                              .text = begin_text };
+static const struct stmt_plan next_plan = { .id = STMT_ID_NEXT, .name = "next", .text = next_text };
 static const struct stmt_plan commit_plan = { .id = STMT_ID_COMMIT,
                                               .name = "commit",
                                               .text = commit_text };
 
 bool db_send_begin(struct db_conn *c)
 {
+    bool begun = c->grouped;
     c->grouped = true;
-    return db_send(c, STEP_BEGIN, 0, &begin_plan, NULL);
+    return begun || db_send(c, STEP_BEGIN, 0, &begin_plan, NULL);
 }
 
-bool db_send_commit(struct db_conn *c)
+bool db_send_next(struct db_conn *c)
 {
-    return db_send(c, STEP_COMMIT, 0, &commit_plan, NULL);
+    return db_send(c, STEP_COMMIT, 0, &next_plan, NULL);
 }
 
 bool db_send_sync(struct db_conn *c)
@@ -412,7 +415,9 @@ void db_sync_groups(struct db *db)
 {
     for (size_t i = 0; i < db->live_count; i++) {
         struct db_conn *c = db->live[i];
-        if (c->grouped && !db_send_sync(c)) {
+        bool sent = !c->grouped ||
+                    (db_send(c, STEP_COMMIT, 0, &commit_plan, NULL) && db_send_sync(c));
+        if (!sent) {
             lose(c, "group_without_sync");
         }
     }

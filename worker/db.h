@@ -40,7 +40,7 @@ struct db_conn {
     unsigned pool;
     bool lost;         /* nothing more will come */
     const char *doubt; /* why it will be closed; NULL when it is fine */
-    bool grouped;      /* explicit transactions were queued that share a Sync not yet confirmed */
+    bool grouped;      /* a group is open: its Sync is not yet confirmed */
     int64_t opened_us, used_us;
     uint32_t weighed; /* cache.serial when its backend's memory was last looked at */
     struct stmt_cache cache;
@@ -75,10 +75,11 @@ MUST_USE bool db_send_stale(struct db_conn *c);
 MUST_USE bool db_send(struct db_conn *c, enum db_step_kind kind, uint64_t code,
                       const struct stmt_plan *plan, const char *const *values);
 MUST_USE bool db_send_rollback(struct db_conn *c);
-/* The brackets of one transaction in a group: transactions behind each other that share one Sync, since libpq 15 writes to
- * the socket at every Sync and the server answers at each. An error makes the server skip the rest of the group. */
+/* A group: read-only transactions behind each other that share one Sync, since libpq 15 writes to the socket at every Sync and
+ * the server answers at each. begin opens a group that is not open yet; next commits and opens the following transaction, of
+ * which db_sync_groups ends the last, empty one. An error makes the server skip the rest of the group. */
 MUST_USE bool db_send_begin(struct db_conn *c);
-MUST_USE bool db_send_commit(struct db_conn *c);
+MUST_USE bool db_send_next(struct db_conn *c);
 MUST_USE bool db_send_sync(struct db_conn *c);
 /* Asks the server to send what it has without a Sync. */
 MUST_USE bool db_send_flush(struct db_conn *c);
@@ -88,7 +89,7 @@ unsigned db_owed(const struct db_conn *c);
 /* Whether the database lets us in: opens the connection of the first pool, which every installation has. */
 MUST_USE enum err db_reach(struct db *db);
 
-/* Queues the Sync of every connection with a group. */
+/* Queues the end of every group and its Sync. */
 void db_sync_groups(struct db *db);
 /* Once the results of all transactions were taken: takes the Syncs, and rolls back where an error left one open. */
 void db_end_groups(struct db *db);

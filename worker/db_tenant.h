@@ -6,8 +6,8 @@
 
 #include "worker/db.h"
 
-/* Queues the switch on c (prepared once per connection): until the next Sync everything runs as the tenant's
- * role with its schema as path, read-only when asked. E_INTERNAL on a code that is none, E_CLOSED when c is lost. */
+/* Queues the switch on c (prepared once per connection): until the next Sync everything runs as the tenant's role with its
+ * schema as path, read-only when asked, and always in a group. E_INTERNAL on a code that is none, E_CLOSED when c is lost. */
 MUST_USE enum err db_tenant_send(struct db_conn *c, const struct tenant *t, bool read_only);
 
 /* Queues, before the switch, that the transaction's statements may be planned for their values: a list leaves out what it

@@ -399,6 +399,7 @@ enum err routes_compile(const struct route *const *tables, struct routes *out, s
             TRY(compile_row(out, r, why));
         }
     }
+    route_map_index(&out->map);
     return OK;
 }
 

@@ -32,8 +32,10 @@ const char *stmt_builtin_name(enum stmt_builtin b);
 /* Ids of the framework's own statements; those of routes start at STMT_ID_ROUTES. */
 enum stmt_id {
     STMT_ID_SWITCH,
+    STMT_ID_SWITCH_GROUPED,
     STMT_ID_REPLAN,
     STMT_ID_BEGIN,
+    STMT_ID_NEXT,
     STMT_ID_COMMIT,
     STMT_ID_KEY_TAKE,
     STMT_ID_KEY_READ,

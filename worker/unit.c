@@ -309,7 +309,7 @@ static enum err send_end(struct unit *u)
     if (!u->shared) {
         return send_sync(u);
     }
-    return db_send_commit(u->conn) ? OK : unit_fail(u, E_DB_UNAVAILABLE);
+    return db_send_next(u->conn) ? OK : unit_fail(u, E_DB_UNAVAILABLE);
 }
 
 enum err unit_send(struct unit *u, const struct stmt_plan *sql, const struct stmt_plan *probe)

@@ -112,11 +112,16 @@ CONF
     ((EUID != 0)) || chown postgres:postgres "$data"/{gremio,pg_hba,pg_ident,postgresql}.conf
 }
 
+# Backends hold plans and catalogue entries of many practices; in large pages the processor finds them faster. glibc older than 2.35
+# and other C libraries ignore it.
+cluster_malloc=GLIBC_TUNABLES=glibc.malloc.hugetlb=1
+
 # cluster_start DATA SOCKETS LOG [DEATH_SIGNAL]: true once it takes connections. Registers process "PostgreSQL".
 cluster_start() {
     local data=$1 sockets=$2 log=$3 signal=${4-INT} as=()
     ((EUID != 0)) || as=(setpriv --reuid postgres --regid postgres --init-groups)
-    process_start PostgreSQL "$log" keep "${as[@]}" setpriv --pdeathsig "$signal" "$cluster_bin/postgres" -D "$data"
+    process_start PostgreSQL "$log" keep "${as[@]}" env "$cluster_malloc" \
+        setpriv --pdeathsig "$signal" "$cluster_bin/postgres" -D "$data"
     wait_until 60 cluster_answers_or_died "$sockets" && process_alive PostgreSQL
 }
 

@@ -28,6 +28,7 @@ static void init(void)
     add(M_GET, "/a/{x}/c");
     add(M_GET, "/a/b/{x}");
     add(M_GET, "/{a}/{b}/{c}/{d}/end");
+    route_map_index(&map);
 }
 
 TestSuite(route_map, .init = init);
