@@ -53,6 +53,10 @@
       "The client already has another appointment then")                                           \
     X(E_STATE_CONFLICT, 409, "state_conflict", false, "El estado actual no permite esta acción",   \
       "The current state does not allow this")                                                     \
+    X(E_OUTSIDE_HOURS, 409, "outside_hours", false, "Está fuera del horario de esa persona",       \
+      "That is outside that person's hours")                                                       \
+    X(E_LIMIT, 409, "limit_reached", false, "Ya hay tantos como se permiten",                      \
+      "There are as many as are allowed already")                                                  \
     X(E_CUTOFF, 409, "cutoff_passed", false, "Ya es tarde para hacerlo por enlace; llame",         \
       "It is too late to do this by link; call the practice")                                      \
     X(E_MOVES, 409, "moves_exhausted", false, "La cita ya se movió las veces permitidas; llame",   \
@@ -70,6 +74,9 @@
       "El enlace ya no sirve: venció, ya se usó o hay uno más nuevo; pida otro",                   \
       "The link is no longer good: it expired, was used, or there is a newer one; ask for "        \
       "another")                                                                                   \
+    X(E_HOLD_EXPIRED, 410, "hold_expired", false,                                                  \
+      "El apartado venció, se liberó o ya se usó; elija el horario otra vez",                      \
+      "The hold expired, was given up or was used; choose the time again")                         \
     X(E_PRECONDITION_FAILED, 412, "version_conflict", false,                                       \
       "Alguien más lo cambió; vuelva a leerlo", "Somebody else changed it; read it again")         \
     X(E_BODY_TOO_LARGE, 413, "body_too_large", false, "El cuerpo es demasiado grande",             \

@@ -28,6 +28,8 @@ const struct route *const route_tables[] = {
     service_staff_routes,
     client_routes,
     appointment_routes,
+    visit_step_routes,
+    hold_routes,
     availability_routes,
     link_routes,
     link_open_routes,

@@ -146,3 +146,16 @@ const char *avail_why_name(unsigned bit)
     }
     return "";
 }
+
+void avail_write_why(struct sbuf *out, unsigned why)
+{
+    bool first = true;
+    sbuf_char(out, '[');
+    for (unsigned bit = 1; bit < 1u << AVAIL_WHYS; bit <<= 1) {
+        if (why & bit) {
+            sbuf_fmt(out, "%s\"%s\"", first ? "" : ",", avail_why_name(bit));
+            first = false;
+        }
+    }
+    sbuf_char(out, ']');
+}

@@ -4,7 +4,7 @@
 #ifndef GREMIO_AVAIL_H
 #define GREMIO_AVAIL_H
 
-#include "common/base.h"
+#include "common/sbuf.h"
 
 /* Each is a bit of the answer; what has one bit only would be opened by changing that alone. */
 enum avail_why {
@@ -67,5 +67,7 @@ size_t avail_grid(const struct avail_day *day, int step_min, int offset_min, int
                   size_t cap);
 /* "closed": the stable name of one bit. */
 const char *avail_why_name(unsigned bit);
+/* Appends the names of all bits as JSON: ["closed","break"]. */
+void avail_write_why(struct sbuf *out, unsigned why);
 
 #endif

@@ -14,12 +14,15 @@
 
 #define CONNECT_SECONDS 2
 #define RETRY_US        INT64_C(1000000)
+#define LATER_US        INT64_C(30000000)
 
+/* $1: whether messages can be delivered. */
 static const char lease_sql[] =
     "WITH next AS (SELECT w.tenant_id, w.kind, t.code, t.pool FROM public.due_work w"
     " JOIN public.tenant t ON t.id = w.tenant_id WHERE w.due_at <= now() AND t.state = 'active'"
     " AND (w.leased_until IS NULL OR w.leased_until < now() OR NOT EXISTS"
     " (SELECT FROM pg_catalog.pg_stat_activity b WHERE b.pid = w.leased_by))"
+    " AND ($1::boolean OR w.kind <> 'outbox')"
     " ORDER BY w.due_at LIMIT 1 FOR UPDATE OF w SKIP LOCKED)"
     " UPDATE public.due_work w SET leased_until = now() + interval '2 minutes',"
     " leased_by = pg_catalog.pg_backend_pid() FROM next n"
@@ -135,20 +138,62 @@ static enum err read_lease(const PGresult *r, struct lease *l)
     return OK;
 }
 
+static jobs_kind_fn find_kind(const char *name)
+{
+    static const struct {
+        const char *name;
+        jobs_kind_fn work;
+    } kinds[] = { { "outbox", jobs_mail_practice }, { "agenda", jobs_agenda } };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (strcmp(kinds[i].name, name) == 0) {
+            return kinds[i].work;
+        }
+    }
+    return NULL;
+}
+
+/* So long a practice is left alone after something went wrong in its schema, or with work that an older slot does not know. */
+static void later(char next[JOBS_TIME_MAX])
+{
+    clock_format_utc(clock_wall_us() + LATER_US, next);
+}
+
+/* In one transaction under the practice's locks. */
+static void work_in_practice(struct jobs *j, const struct lease *l, char next[JOBS_TIME_MAX])
+{
+    const struct route route = { .method = M_POST, .path = l->kind };
+    const struct frame_request req = { .method = M_POST, .has_tenant = true, .tenant = l->tenant };
+    struct call call = { .req = &req, .route = &route, .env = j->env };
+    struct unit unit;
+    jobs_kind_fn work = find_kind(l->kind);
+    unit_init(&unit, j->db, &call);
+    enum err e = work ? work(j->env, &unit, next) : E_INTERNAL;
+    e = e == OK ? unit_commit(&unit) : e;
+    if (e != OK) {
+        unit_rollback(&unit);
+        log_event(LOG_LEVEL_WARN, "work_not_done", "kind", l->kind, "tenant", l->tenant.code,
+                  "error", err_info(e)->code, NULL);
+        later(next);
+    }
+    unit_end(&unit);
+    db_settle(j->db);
+}
+
 /* One practice's work. *found: there was one. */
-static enum err do_practice(struct jobs *j, bool *found, struct sbuf *why)
+static enum err do_practice(struct jobs *j, bool mail, bool *found, struct sbuf *why)
 {
     PGresult *r;
     struct lease lease = { .kind = "" };
-    char next[JOBS_MAIL_TIME_MAX] = "";
-    TRY(pg_ask(j->pg, lease_sql, 0, NULL, &r, why));
+    char next[JOBS_TIME_MAX] = "";
+    const char *asked[] = { mail ? "t" : "f" };
+    TRY(pg_ask(j->pg, lease_sql, 1, asked, &r, why));
     *found = PQntuples(r) > 0;
     enum err e = *found ? read_lease(r, &lease) : OK;
     PQclear(r);
     if (e != OK || !*found) {
         return e;
     }
-    jobs_mail_practice(j->env, j->db, &lease.tenant, next);
+    work_in_practice(j, &lease, next);
     const char *values[] = { lease.id, lease.kind, lease.raised, next[0] ? next : NULL };
     return pg_do(j->pg, release_sql, 4, values, why);
 }
@@ -160,15 +205,17 @@ bool jobs_turn(struct jobs *j)
     if (!get_ready(j)) {
         return false;
     }
-    if (!j->env->settings->mail_dir[0]) {
-        log_seldom(LOG_LEVEL_WARN, "mail_waits", "mail_dir is not set");
-        return false;
-    }
+    enum err e = OK;
+    bool mail = j->env->settings->mail_dir[0] != '\0';
     sbuf_init(&why);
-    enum err e = jobs_mail_accounts(j->env, j->pg, &more, &why);
-    score_beat();
+    if (mail) {
+        e = jobs_mail_accounts(j->env, j->pg, &more, &why);
+        score_beat();
+    } else {
+        log_seldom(LOG_LEVEL_WARN, "mail_waits", "mail_dir is not set");
+    }
     if (e == OK) {
-        e = do_practice(j, &found, &why);
+        e = do_practice(j, mail, &found, &why);
         score_beat();
     }
     if (e != OK) {

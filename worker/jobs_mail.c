@@ -14,7 +14,6 @@
 #include "worker/mail_file.h"
 #include "worker/mail_seal.h"
 #include "worker/score.h"
-#include "worker/unit.h"
 
 enum { BATCH = 20, ATTEMPTS_MAX = 30 };
 
@@ -122,40 +121,15 @@ static enum err note_in_practice(struct outbox *o, const char *const *values)
     return unit_tell(o->unit, &note_plan, values);
 }
 
-static enum err work_in_practice(struct outbox *o, char next[JOBS_MAIL_TIME_MAX])
+enum err jobs_mail_practice(const struct slot_env *env, struct unit *u, char next[JOBS_TIME_MAX])
 {
+    struct outbox o = { .env = env, .note = note_in_practice, .unit = u };
     PGresult *r;
-    TRY(unit_ask(o->unit, &take_plan, NULL, &r));
-    TRY(deliver_all(o, r));
-    TRY(unit_ask(o->unit, &next_plan, NULL, &r));
-    snprintf(next, JOBS_MAIL_TIME_MAX, "%s", PQgetvalue(r, 0, 0));
-    return unit_commit(o->unit);
-}
-
-/* So long a practice is left alone after something went wrong in its schema. */
-static void later(char next[JOBS_MAIL_TIME_MAX])
-{
-    clock_format_utc(clock_wall_us() + 30 * INT64_C(1000000), next);
-}
-
-void jobs_mail_practice(const struct slot_env *env, struct db *db, const struct tenant *t,
-                        char next[JOBS_MAIL_TIME_MAX])
-{
-    static const struct route route = { .method = M_POST, .path = "outbox" };
-    const struct frame_request req = { .method = M_POST, .has_tenant = true, .tenant = *t };
-    struct call call = { .req = &req, .route = &route, .env = env };
-    struct unit unit;
-    unit_init(&unit, db, &call);
-    struct outbox o = { .env = env, .note = note_in_practice, .unit = &unit };
-    enum err e = work_in_practice(&o, next);
-    if (e != OK) {
-        unit_rollback(&unit);
-        log_event(LOG_LEVEL_WARN, "outbox_not_emptied", "tenant", t->code, "error",
-                  err_info(e)->code, NULL);
-        later(next);
-    }
-    unit_end(&unit);
-    db_settle(db);
+    TRY(unit_ask(u, &take_plan, NULL, &r));
+    TRY(deliver_all(&o, r));
+    TRY(unit_ask(u, &next_plan, NULL, &r));
+    snprintf(next, JOBS_TIME_MAX, "%s", PQgetvalue(r, 0, 0));
+    return OK;
 }
 
 /* ---- the accounts' ---- */

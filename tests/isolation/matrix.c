@@ -427,6 +427,7 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "client:arw\n"
                                       "client_busy:arwd\n"
                                       "client_proposal:arw\n"
+                                      "hold:ar\n"
                                       "idempotency:arwd\n"
                                       "invitation:arw\n"
                                       "opening_hours:ard\n"

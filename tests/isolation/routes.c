@@ -59,6 +59,8 @@ static struct stage *stage_open(void)
     s->own = catalog_things(&s->a, api_unique("Own"), NULL, api_text("%sT09:00", api_day(100)));
     s->foreign = catalog_things(&s->b, api_unique("Foreign"), NULL,
                                 api_text("%sT09:00", api_day(100)));
+    catalog_hold(&s->a, &s->own);
+    catalog_hold(&s->b, &s->foreign);
     s->unknown = (struct ids){
         .client = UNKNOWN, .service = UNKNOWN, .staff = UNKNOWN, .appointment = UNKNOWN
     };

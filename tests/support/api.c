@@ -374,3 +374,12 @@ struct answer *api_book(struct api *a, const char *client, const char *service, 
                     "\"starts_at\":\"%s\"}",
                     client, service, staff, starts_at);
 }
+
+struct answer *api_book_anyway(struct api *a, const char *client, const char *service,
+                               const char *staff, const char *starts_at)
+{
+    return api_post(a, "/api/v1/appointments",
+                    "{\"client_id\":\"%s\",\"service_id\":\"%s\",\"staff_id\":\"%s\","
+                    "\"starts_at\":\"%s\",\"override\":\"urgent\"}",
+                    client, service, staff, starts_at);
+}

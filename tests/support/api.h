@@ -82,6 +82,9 @@ const char *api_new_exception(struct api *a, const char *staff, const char *effe
 /* Books without judging the answer. */
 struct answer *api_book(struct api *a, const char *client, const char *service, const char *staff,
                         const char *starts_at);
+/* The same whatever the hours are. */
+struct answer *api_book_anyway(struct api *a, const char *client, const char *service,
+                               const char *staff, const char *starts_at);
 /* The day that is so many days ahead, "2026-07-01" (UTC). */
 const char *api_day(int ahead);
 /* A text no other call of this machine returns, for names; its last word alone is unique and no number. */

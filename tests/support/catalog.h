@@ -18,6 +18,7 @@ struct ids {
     const char *client, *service, *staff, *appointment;
     const char *invitation, *link, *proposal, *role, *key; /* NULL: one that is nowhere */
     const char *schedule, *exception;
+    const char *hold; /* its token; catalog_hold's */
 };
 
 #define CATALOG_MAX 200
@@ -25,6 +26,9 @@ struct ids {
 /* One of everything, called name, made by an owner; staff: whose appointment it is, NULL for somebody new. */
 struct ids catalog_things(struct api *owner, const char *name, const char *staff,
                           const char *starts_at);
+
+/* Holds the next time that their staff has for their service. */
+void catalog_hold(struct api *owner, struct ids *ids);
 
 /* All operations; the document stays in memory until the process ends. The test fails when there is no document. */
 size_t catalog_read(struct api *a, struct operation out[CATALOG_MAX]);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "tests/support/api.h"
+#include "tests/support/db.h"
 #include "tests/support/stack.h"
 
 /* What gremioctl says; malloc. file: with the password; NULL: the owner is invited. */
@@ -41,6 +42,18 @@ static char *create(const char *slug, const char *name, const char *email, const
 void practice_make(const char *slug, const char *name, const char *owner_email)
 {
     free(create(slug, name, owner_email, api_text("%s/password", stack_env("GREMIO_STATE"))));
+}
+
+void practice_open_always(const char *slug)
+{
+    PGconn *super = db_super();
+    char *code = db_code(super, slug);
+    db_do(super, api_text("DELETE FROM t_%s.opening_hours", code));
+    db_do(super, api_text("INSERT INTO t_%s.opening_hours SELECT d, '00:00', 1440 FROM"
+                          " generate_series(1, 7) d",
+                          code));
+    free(code);
+    PQfinish(super);
 }
 
 const char *practice_invite(const char *slug, const char *name, const char *owner_email)

@@ -410,9 +410,9 @@ Test(availability, why_not)
     cr_expect(strstr(r->http.body, "\"horizon\"") != NULL);
     cr_expect_str_eq(answer_text(r, "next_day") ? "" : "null", "null");
     cr_expect_null(answer_text(r, "next"), "beyond the horizon");
-    cr_assert_eq(
-        api_book(&s.owner, s.client, s.service, s.staff, api_text("%sT19:30", day))->status, 201,
-        "staff book whenever they like");
+    r = api_book(&s.owner, s.client, s.service, s.staff, api_text("%sT19:30", day));
+    cr_expect_str_eq(answer_code(r), "outside_hours");
+    cr_expect_str_eq(answer_text(r, "why.0"), "closed", "the same reason: %s", r->http.body);
     scene_close(&s);
 }
 
@@ -613,7 +613,8 @@ Test(availability, a_guest_can_take_what_is_listed_and_nothing_else)
                      ->status,
                  200);
     api_new_schedule(&s.owner, s.staff,
-                     "\"monday 07:10-15:00\",\"monday 09:00-09:20 break\",\"monday 22:00-01:30\"");
+                     "\"monday 07:10-15:00\",\"monday 09:00-09:20 break\",\"monday 22:00-01:30\","
+                     "\"wednesday 09:00-12:00\"");
     api_post(&s.owner, EXCEPTIONS,
              "{\"staff_id\":\"%s\",\"effect\":\"closed\",\"first_day\":\"%s\",\"hours\":"
              "[\"13:00-13:30\"]}",

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "tests/support/api.h"
+#include "tests/support/practice.h"
 #include "tests/support/stack.h"
 
 TestSuite(times, .timeout = 120);
@@ -29,6 +30,7 @@ static struct place place_open(const char *slug, const char *zone)
         &output);
     cr_assert_eq(code, 0, "%s", output);
     free(output);
+    practice_open_always(slug);
     struct place p = { .api = api_login(email) };
     p.client = api_new_client(&p.api, "Ana");
     p.service = api_new_service(&p.api, "Consulta", 60);

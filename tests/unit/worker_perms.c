@@ -41,6 +41,8 @@ Test(perms, ready_roles)
         [PERM_APPOINTMENT_CHANGE] = "aoat-",
         [PERM_APPOINTMENT_CANCEL] = "aoat-",
         [PERM_APPOINTMENT_ATTEND] = "aoat-",
+        [PERM_APPOINTMENT_OVERRIDE] = "aoa--",
+        [PERM_APPOINTMENT_REOPEN] = "ao---",
         [PERM_LINK_READ] = "aoata",
         [PERM_LINK_WRITE] = "aoat-",
         [PERM_GUEST] = "-----",

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* What staff (appointments.c) and guests (guest.c) share: the statements that change an appointment, and finding its place in the
+/* What staff (appointments.c, visit_steps.c, holds.c) and guests (guest.c) share: the statements that change an appointment, and finding its place in the
  * agenda. Who does it is what the token says. */
 #ifndef GREMIO_APPOINTMENT_H
 #define GREMIO_APPOINTMENT_H
 
 #include "worker/call.h"
+#include "worker/visit.h"
 
 #define APPOINTMENT_STATES                                                                        \
     "held requested awaiting_client awaiting_payment confirmed checked_in in_progress completed " \
@@ -16,7 +17,9 @@
     "a.id, a.starts_at, a.local_start, a.ends_at, a.local_end, a.time_zone, a.state, a.version," \
     " a.client_id, a.client_name, a.service_id, a.service_name, a.staff_id, a.staff_name,"       \
     " a.price_minor, a.currency, a.notes,"                                                       \
-    " a.cancel_reason, a.reschedules, a.client_confirmed_at, a.created_at, a.updated_at"
+    " a.cancel_reason, a.reschedules, a.client_confirmed_at, a.expires_at, a.lane > 1 AS "       \
+    "overbooked,"                                                                                \
+    " a.created_at, a.updated_at"
 
 #define APPOINTMENT_ONE_SQL \
     "SELECT " APPOINTMENT_OUT " FROM appointment a WHERE a.id = :id AND :scope(appointment a)"
@@ -37,8 +40,24 @@
         { .name = "to_staff", .type = T_UUID }, { .name = "to_time", .type = T_TIME },     \
         { .name = "has_offset", .type = T_BOOL }, { .name = "instant", .type = T_TIME },   \
         { .name = "to_minutes", .type = T_INT }, { .name = "note_given", .type = T_BOOL }, \
+        { .name = "to_notes", .type = T_TEXT }, { .name = "to_state", .type = T_TEXT },    \
+        { .name = "beside", .type = T_BOOL }, { .name = "excuse", .type = T_TEXT },        \
     {                                                                                      \
-        .name = "to_notes", .type = T_TEXT                                                 \
+        .name = "told", .type = T_TEXT /* what the history says besides, as JSON */        \
+    }
+
+/* What a booking says beside its place. */
+#define APPOINTMENT_BOOK_PARAMS                                                        \
+    { .name = "notes", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true }, \
+    {                                                                                  \
+        .name = "ask_client", .in = IN_BODY, .type = T_BOOL, .fallback = "false",      \
+        .doc = "Book it as awaiting_client: the client confirms it by link"            \
+    }
+/* What appointment_book needs: appointment_ask_book sets some. */
+#define APPOINTMENT_BOOK_VARS                   \
+    APPOINTMENT_PLACE_VARS,                     \
+    {                                           \
+        .name = "allocation_id", .type = T_UUID \
     }
 
 /* What appointment_step is told. */
@@ -49,40 +68,49 @@
         .name = "why", .type = T_TEXT                                                  \
     }
 
-#define APPOINTMENT_CANCELLABLE "{requested,awaiting_client,awaiting_payment,confirmed}"
-#define APPOINTMENT_MOVABLE     "'requested','awaiting_client','awaiting_payment','confirmed'"
-
 /* Locks the client's and the staff's agenda in one order for everybody: two bookings that share both never
  * wait for each other crosswise, as they could inside the exclusion constraints. */
 extern const struct stmt appointment_lock;
 /* One row: client_ok, service_ok, staff_ok (there and active), local, first and second (the instants that
  * :to_time can mean), in_range. */
 extern const struct stmt appointment_check;
+/* Deletes what :to_staff held and nobody booked in time: before anything takes time. */
+extern const struct stmt appointment_sweep;
 /* Writes the appointment, its time and its first event; gives the answer's columns. */
 extern const struct stmt appointment_book;
 /* Locks the appointment :id and reads what a change needs: fresh, movable, state, client_id, service_id,
  * staff_id, starts_at. */
 extern const struct stmt appointment_find;
 /* Moves :id to :instant, :to_staff, :to_service in place: the same rows, so it never conflicts with
- * itself. */
+ * itself. :to_state null: it stays as it is. */
 extern const struct stmt appointment_place;
 /* Changes only what takes no time. Staff's. */
 extern const struct stmt appointment_note;
 /* One step of the visit when state and version (If-Match, where the route asks for it) allow it; no row otherwise. */
 extern const struct stmt appointment_step;
+/* The same where the time has to be taken again. Locks come first. */
+extern const struct stmt appointment_reopen;
 /* What happened to :id, the latest 200 events, oldest first; an appointment has at least one. */
 extern const struct stmt appointment_history;
 
+/* The columns of APPOINTMENT_OUT. */
+extern const struct column appointment_columns[];
+
+/* Sets what a booking by this request has for certain: whose it is, its state, the id of its time. */
+void appointment_ask_book(struct call *c);
 /* Sets :to_time and :has_offset from the text of a T_TIME. */
 MUST_USE enum err appointment_ask_time(struct call *c, const char *text);
-/* Which of them must be there and active: whoever stays as agreed need not be. */
+/* Which of them must be there and active: whoever stays as agreed need not be. time: it is new, and so within the years that are taken. */
 struct appointment_ask {
-    bool client, service, staff;
+    bool client, service, staff, time;
 };
 /* Takes the locks, then reads what the place in the agenda needs and sets :instant. E_INVALID, E_TIME_NONEXISTENT, E_TIME_AMBIGUOUS. Needs
  * APPOINTMENT_PLACE_VARS, appointment_lock and appointment_check. */
 MUST_USE enum err appointment_check_place(struct call *c, struct appointment_ask ask);
-/* 409 that names found's state. */
+/* Whether the practice's rules let staff put the visit there, own being its row while it moves (appointment_find's), NULL for a new one. Who may
+ * override them says why in :excuse, which goes into :told; :beside wants a lane of its own. E_OUTSIDE_HOURS, E_INVALID, E_FORBIDDEN. Needs APPOINTMENT_PLACE_VARS, OPENINGS_VARS and openings_world. */
+MUST_USE enum err appointment_judge(struct call *c, const PGresult *own);
+/* 409 that names found's state and the steps that are open in it. */
 enum err appointment_refuse_state(struct call *c, const PGresult *found);
 
 #endif

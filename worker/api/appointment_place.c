@@ -3,6 +3,9 @@
 #include "worker/api/appointment.h"
 
 #include "common/clock.h"
+#include "common/str.h"
+#include "common/uuid.h"
+#include "worker/api/openings.h"
 
 static enum err refuse_missing(struct call *c, const char *pointer, const char *es, const char *en)
 {
@@ -34,7 +37,7 @@ static enum err refuse_ambiguous(struct call *c, const PGresult *check)
 }
 
 /* Sets :instant from what the check found. */
-static enum err take_instant(struct call *c, const PGresult *check)
+static enum err take_instant(struct call *c, const PGresult *check, bool new_time)
 {
     if (!call_cell(check, 0, "first")) {
         return call_refuse(c, E_TIME_NONEXISTENT, NULL, NULL);
@@ -42,7 +45,7 @@ static enum err take_instant(struct call *c, const PGresult *check)
     if (call_cell(check, 0, "second")) {
         return refuse_ambiguous(c, check);
     }
-    if (call_get(c, "starts_at")->present && !call_true(check, 0, "in_range")) {
+    if (new_time && !call_true(check, 0, "in_range")) {
         return call_refuse_field(c, "/starts_at", "out_of_range",
                                  "Debe estar entre hace un año y dentro de dos",
                                  "It must be between a year ago and two years ahead");
@@ -51,11 +54,12 @@ static enum err take_instant(struct call *c, const PGresult *check)
     return OK;
 }
 
-/* The two statements travel together. */
+/* The statements travel together. */
 enum err appointment_check_place(struct call *c, struct appointment_ask ask)
 {
     PGresult *check;
     TRY(call_post(c, &appointment_lock));
+    TRY(call_post(c, &appointment_sweep));
     TRY(call_query(c, &appointment_check, &check));
     if (ask.client && !call_true(check, 0, "client_ok")) {
         return refuse_missing(c, "/client_id", "No existe ese cliente o está archivado",
@@ -69,7 +73,17 @@ enum err appointment_check_place(struct call *c, struct appointment_ask ask)
         return refuse_missing(c, "/staff_id", "Esa persona no existe, no da citas o está archivada",
                               "There is nobody of that id who takes appointments");
     }
-    return take_instant(c, check);
+    return take_instant(c, check, ask.time);
+}
+
+void appointment_ask_book(struct call *c)
+{
+    struct uuid id = uuid_v7();
+    char text[UUID_TEXT];
+    uuid_format(&id, text);
+    call_set(c, "allocation_id", text);
+    call_set(c, "to_client", call_get(c, "client_id")->text);
+    call_set(c, "to_state", call_get(c, "ask_client")->number ? "awaiting_client" : "confirmed");
 }
 
 enum err appointment_ask_time(struct call *c, const char *text)
@@ -83,17 +97,127 @@ enum err appointment_ask_time(struct call *c, const char *text)
     return OK;
 }
 
+/* ---- the practice's rules ---- */
+
+#define STAFF_RULES ((unsigned)(AVAIL_CLOSED | AVAIL_EXCEPTION | AVAIL_BREAK))
+#define GRID_STAFF  15 /* minutes; staff are not bound to it */
+
+static const char *keep(struct call *c, struct sbuf *text)
+{
+    const char *kept = sbuf_failed(text) ? NULL : arena_text(c->arena, sbuf_slice(text));
+    sbuf_fini(text);
+    return kept;
+}
+
+/* What is asked of the rules: the day, and the visit as long as it will be. */
+static enum err load_day(struct call *c, const PGresult *own, struct openings *o)
+{
+    const char *minutes = call_get(c, "to_minutes")->text;
+    bool same = own &&
+                strcmp(call_get(c, "to_service")->text, call_cell(own, 0, "service_id")) == 0;
+    int64_t n = 0;
+    call_set(c, "w_service", call_get(c, "to_service")->text);
+    call_set(c, "w_staff", call_get(c, "to_staff")->text);
+    call_set(c, "w_at", call_get(c, "instant")->text);
+    call_set_int(c, "w_step", GRID_STAFF);
+    if (minutes) {
+        TRY(str_int(slice_of(minutes), 1, INT32_MAX, &n));
+        call_set_int(c, "w_seconds", n * 60);
+    } else if (same) {
+        call_set(c, "w_seconds", call_cell(own, 0, "seconds"));
+    }
+    if (same) {
+        call_set(c, "w_before", call_cell(own, 0, "buffer_before_min"));
+        call_set(c, "w_after", call_cell(own, 0, "buffer_after_min"));
+    }
+    TRY(openings_load(c, o));
+    if (!minutes && !same && o->person_count > 0) {
+        call_set_int(c, "to_minutes",
+                     o->people[0].visit.length / 60); /* as long as it takes them */
+    }
+    return OK;
+}
+
+static enum err refuse_rules(struct call *c, const struct openings *o, unsigned why)
+{
+    struct sbuf extra;
+    if (o->person_count == 0) {
+        return call_refuse_field(c, "/staff_id", "not_offered",
+                                 "Esa persona no ofrece ese servicio",
+                                 "That person does not offer that service");
+    }
+    sbuf_init(&extra);
+    sbuf_text(&extra, "\"why\":");
+    avail_write_why(&extra, why);
+    const char *text = keep(c, &extra);
+    if (!text) {
+        return E_NOMEM;
+    }
+    c->problem.extra = slice_of(text);
+    return call_refuse(
+        c, E_OUTSIDE_HOURS, "Con permiso se da de todos modos: indique override con el motivo",
+        "Who has the permission books it all the same: say override with the reason");
+}
+
+/* For the history: why, and against which rules. */
+static enum err tell_override(struct call *c, const struct openings *o, unsigned why)
+{
+    struct sbuf told;
+    sbuf_init(&told);
+    sbuf_text(&told, "{\"override\":{\"reason\":");
+    sbuf_json(&told, slice_of(call_get(c, "excuse")->text));
+    sbuf_text(&told, ",\"rules\":");
+    if (o->person_count == 0) {
+        sbuf_text(&told, "[\"not_offered\"]");
+    } else {
+        avail_write_why(&told, why);
+    }
+    sbuf_text(&told, "}}");
+    const char *text = keep(c, &told);
+    call_set(c, "told", text);
+    return text ? OK : E_NOMEM;
+}
+
+enum err appointment_judge(struct call *c, const PGresult *own)
+{
+    struct openings o;
+    int64_t us;
+    const char *lane = call_get(c, "beside")->text;
+    bool beside = lane && lane[0] == 't';
+    TRY(clock_parse_pg(slice_of(call_get(c, "instant")->text), &us));
+    TRY(load_day(c, own, &o));
+    unsigned why = o.person_count ? openings_judge(&o, &o.people[0], us / 1000000) & STAFF_RULES
+                                  : 0;
+    if (why == 0 && o.person_count > 0 && !beside) {
+        return OK;
+    }
+    if (!call_get(c, "excuse")->text) {
+        return beside ? call_refuse_field(c, "/override", "required", "Indique el motivo",
+                                          "Say the reason")
+                      : refuse_rules(c, &o, why);
+    }
+    if (c->perms.reach[PERM_APPOINTMENT_OVERRIDE] < c->reach) {
+        return call_refuse(c, E_FORBIDDEN, "Falta el permiso appointment.override",
+                           "The permission appointment.override is missing");
+    }
+    return tell_override(c, &o, why);
+}
+
 enum err appointment_refuse_state(struct call *c, const PGresult *found)
 {
     const char *state = call_cell(found, 0, "state");
-    struct sbuf es, en;
+    struct sbuf es, en, extra;
     sbuf_init(&es);
     sbuf_init(&en);
+    sbuf_init(&extra);
     sbuf_fmt(&es, "La cita está en el estado %s", state);
     sbuf_fmt(&en, "The appointment is in state %s", state);
-    enum err e = call_refuse(c, E_STATE_CONFLICT, arena_text(c->arena, sbuf_slice(&es)),
-                             arena_text(c->arena, sbuf_slice(&en)));
-    sbuf_fini(&es);
-    sbuf_fini(&en);
-    return e;
+    sbuf_fmt(&extra, "\"state\":\"%s\",\"legal\":", state);
+    visit_legal(&extra, state, VISIT_STAFF);
+    const char *more = keep(c, &extra), *text_es = keep(c, &es), *text_en = keep(c, &en);
+    if (!more) {
+        return E_NOMEM;
+    }
+    c->problem.extra = slice_of(more);
+    return call_refuse(c, E_STATE_CONFLICT, text_es, text_en);
 }

@@ -4,7 +4,7 @@
 #include "worker/api/appointment.h"
 
 /* What the statements below hand from their writing part to their answer. */
-#define ROW APPOINTMENT_OUT ", a.buffer_before_min, a.buffer_after_min"
+#define ROW APPOINTMENT_OUT ", a.lane, a.buffer_before_min, a.buffer_after_min"
 
 /* The staff's time is taken with its buffers, the client's without. */
 #define STAFF_TIME                                                        \
@@ -21,7 +21,28 @@
     "CASE WHEN :me_role = 'guest' THEN 'client' WHEN :me_role LIKE 'key\\_%' THEN 'key'" \
     " ELSE 'staff' END, :me_member, CASE :me_role WHEN 'guest' THEN :me_session END"
 
-#define ANSWER " SELECT " APPOINTMENT_OUT " FROM moved a"
+/* What waits for an answer is the jobs slot's to end. */
+#define ANSWER                                                                      \
+    " SELECT " APPOINTMENT_OUT " FROM moved a WHERE CASE WHEN a.expires_at IS NULL" \
+    " THEN true ELSE ext.work_due('agenda', a.expires_at) END"
+
+/* When a state that waits for an answer is over without one: null for the others. */
+#define EXPIRES(state, policy, starts)                                                       \
+    "CASE WHEN " state " = ANY ('" VISIT_WAITING "') THEN least(" starts                     \
+    ", now() + make_interval(mins => coalesce((" policy "->>'answer_min')::int, " ANSWER_MIN \
+    "))) END"
+#define ANSWER_MIN "2880" /* of visits agreed before the policy said */
+
+/* The first lane that is free then, where somebody wants the visit beside others; else the one lane of everybody. */
+#define LANE(staff, self, from, to)                                                          \
+    "CASE WHEN :beside THEN coalesce((SELECT min(k) FROM generate_series(1, 20) k WHERE NOT" \
+    " EXISTS (SELECT FROM allocation x WHERE x.resource_id = " staff " AND x.lane = k"       \
+    " AND x.appointment_id IS DISTINCT FROM " self " AND x.busy && tstzrange(" from ", " to  \
+    "))), 1)"                                                                                \
+    " ELSE 1 END"
+
+/* What stands in the history besides. */
+#define TOLD "coalesce(:told::jsonb, '{}')"
 
 /* Advisory locks are the whole database's: the practice is part of the key, so that nobody waits for another's ids. */
 const struct stmt appointment_lock = {
@@ -46,6 +67,11 @@ const struct stmt appointment_check = {
     " ELSE ext.local_instants(:to_time::timestamp, b.time_zone) END AS instants) w",
 };
 
+const struct stmt appointment_sweep = {
+    "sweep",
+    "DELETE FROM allocation WHERE resource_id = :to_staff AND expires_at <= now()",
+};
+
 /* The staff's time is taken first (met waits for taken), so that a slot which is taken is called so even when the client
  * is busy then as well. The names are read as the foreign keys will: a renaming is waited for. */
 const struct stmt appointment_book = {
@@ -53,30 +79,56 @@ const struct stmt appointment_book = {
     "WITH moved AS ("
     "INSERT INTO appointment AS a(id, client_id, client_name, service_id, service_name, staff_id,"
     " staff_name, state, starts_at, ends_at, local_start, local_end, time_zone, buffer_before_min,"
-    " buffer_after_min, price_minor, currency, notes, policy)"
-    " SELECT :new_id, c.id, c.name, s.id, s.name, t.id, t.name,"
-    " CASE WHEN :ask_client THEN 'awaiting_client' ELSE 'confirmed' END, v.starts_at,"
+    " buffer_after_min, price_minor, currency, notes, policy, expires_at, lane)"
+    " SELECT :new_id, c.id, c.name, s.id, s.name, t.id, t.name, :to_state, v.starts_at,"
     " v.ends_at, v.starts_at AT TIME ZONE b.time_zone, v.ends_at AT TIME ZONE b.time_zone,"
     " b.time_zone, s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes,"
-    " (SELECT rules FROM booking_policy)"
-    " FROM client c, service s, staff t, " ZONE
-    " b, LATERAL (SELECT :instant::timestamptz AS starts_at,"
-    " :instant::timestamptz + make_interval(mins => coalesce(:duration_min::int, s.duration_min))"
-    " AS ends_at) v WHERE c.id = :to_client AND s.id = :to_service AND t.id = :to_staff"
-    " FOR KEY SHARE OF c, s, t RETURNING " ROW "),"
-    " taken AS (INSERT INTO allocation(id, resource_id, busy, kind, appointment_id)"
-    " SELECT :allocation_id, m.staff_id, " STAFF_TIME ", 'visit', m.id FROM moved m"
-    " RETURNING appointment_id),"
-    " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
-    " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m JOIN taken ON appointment_id = m.id),"
-    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
-    " to_state) SELECT m.id, m.version, " ACTOR ", m.state FROM moved m)" ANSWER,
+    " p.rules, " EXPIRES(":to_state", "p.rules", "v.starts_at") ", " LANE(
+        "t.id", ":new_id", "v.starts_at - make_interval(mins => s.buffer_before_min)",
+        "v.ends_at + make_interval(mins => s.buffer_after_min)") " FROM client c, service s, staff "
+                                                                 "t, (SELECT (SELECT rules FROM "
+                                                                 "booking_policy) AS rules) "
+                                                                 "p, " ZONE " b, LATERAL (SELECT "
+                                                                 ":instant::timestamptz "
+                                                                 "AS starts_at,"
+                                                                 " :instant::timestamptz + "
+                                                                 "make_interval(mins => "
+                                                                 "coalesce(:to_minutes::int, "
+                                                                 "s.duration_min))"
+                                                                 " AS ends_at) v WHERE c.id = "
+                                                                 ":to_client AND s.id = "
+                                                                 ":to_service AND t.id = :to_staff"
+                                                                 " FOR KEY SHARE OF c, s, t "
+                                                                 "RETURNING " ROW "),"
+                                                                 " taken AS (INSERT INTO "
+                                                                 "allocation(id, resource_id, "
+                                                                 "lane, busy, kind, appointment_id)"
+                                                                 " SELECT :allocation_id, "
+                                                                 "m.staff_id, m.lane, " STAFF_TIME
+                                                                 ", 'visit', m.id FROM moved m"
+                                                                 " RETURNING appointment_id),"
+                                                                 " met AS (INSERT INTO "
+                                                                 "client_busy(appointment_id, "
+                                                                 "client_id, busy)"
+                                                                 " SELECT m.id, "
+                                                                 "m.client_id, " CLIENT_TIME
+                                                                 " FROM moved m JOIN taken ON "
+                                                                 "appointment_id = m.id),"
+                                                                 " told AS (INSERT INTO "
+                                                                 "appointment_event(appointment_id,"
+                                                                 " seq, actor_kind, actor_id, "
+                                                                 "link_id,"
+                                                                 " to_state, change) SELECT m.id, "
+                                                                 "m.version, " ACTOR
+                                                                 ", m.state, " TOLD
+                                                                 " FROM moved m)" ANSWER,
 };
 
 const struct stmt appointment_find = {
     "find",
     "SELECT version = :if_version AS fresh, state, client_id, service_id, staff_id, starts_at,"
-    " state IN (" APPOINTMENT_MOVABLE ") AS movable"
+    " extract(epoch FROM ends_at - starts_at)::bigint AS seconds, buffer_before_min,"
+    " buffer_after_min"
     " FROM appointment WHERE id = :id AND :scope(appointment appointment) FOR UPDATE",
 };
 
@@ -98,36 +150,84 @@ const struct stmt appointment_place = {
     " + (:me_role = 'guest' AND a.starts_at <> n.starts_at)::int,"
     " client_confirmed_at = CASE WHEN a.starts_at = n.starts_at THEN a.client_confirmed_at END,"
     " reschedules = a.reschedules + (a.starts_at <> n.starts_at OR a.staff_id <> :to_staff)::int,"
-    " version = a.version + 1, updated_at = now()"
-    " FROM (SELECT o.id, s.id AS service_id, s.name AS service_name, t.name AS staff_name,"
-    " s.id <> o.service_id AS other,"
-    " s.buffer_before_min AS before, s.buffer_after_min AS after, s.price_minor, s.currency,"
-    " b.time_zone, :instant::timestamptz AS starts_at,"
-    " CASE WHEN :to_minutes IS NOT NULL THEN make_interval(mins => :to_minutes::int)"
-    " WHEN s.id <> o.service_id THEN make_interval(mins => s.duration_min)"
-    " ELSE o.ends_at - o.starts_at END AS length,"
-    " o.starts_at AS old_start, o.ends_at AS old_end, o.staff_id AS old_staff,"
-    " o.service_id AS old_service"
-    " FROM appointment o, service s, staff t, " ZONE " b"
-    " WHERE o.id = :id AND s.id = :to_service AND t.id = :to_staff) n"
-    " WHERE a.id = :id"
-    " RETURNING " ROW ", n.old_start, n.old_end, n.old_staff, n.old_service),"
-    " taken AS (UPDATE allocation l SET resource_id = m.staff_id, busy = " STAFF_TIME
-    " FROM moved m WHERE l.appointment_id = :id RETURNING l.appointment_id),"
-    " met AS (UPDATE client_busy y SET busy = " CLIENT_TIME
-    " FROM moved m JOIN taken ON appointment_id = m.id WHERE y.appointment_id = :id),"
-    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
-    " from_state, to_state, change)"
-    " SELECT m.id, m.version, " ACTOR ", m.state, m.state,"
-    " jsonb_strip_nulls(jsonb_build_object("
-    "'starts_at', CASE WHEN m.starts_at <> m.old_start"
-    " THEN jsonb_build_array(m.old_start, m.starts_at) END,"
-    " 'ends_at', CASE WHEN m.ends_at <> m.old_end"
-    " THEN jsonb_build_array(m.old_end, m.ends_at) END,"
-    " 'staff_id', CASE WHEN m.staff_id <> m.old_staff"
-    " THEN jsonb_build_array(m.old_staff, m.staff_id) END,"
-    " 'service_id', CASE WHEN m.service_id <> m.old_service"
-    " THEN jsonb_build_array(m.old_service, m.service_id) END)) FROM moved m)" ANSWER,
+    " state = coalesce(:to_state, a.state),"
+    " expires_at = " EXPIRES(
+        "coalesce(:to_state, a.state)", "a.policy",
+        "n.starts_at") ","
+                       " lane = " LANE(
+                           ":to_staff", ":id",
+                           "n.starts_at - make_interval(mins => CASE WHEN n.other THEN n.before"
+                           " ELSE a.buffer_before_min END)",
+                           "n.starts_at + n.length + make_interval(mins => CASE WHEN n.other THEN "
+                           "n.after"
+                           " ELSE a.buffer_after_min END)") ","
+                                                            " version = a.version + 1, updated_at "
+                                                            "= now()"
+                                                            " FROM (SELECT o.id, s.id AS "
+                                                            "service_id, s.name AS service_name, "
+                                                            "t.name AS staff_name,"
+                                                            " s.id <> o.service_id AS other,"
+                                                            " s.buffer_before_min AS before, "
+                                                            "s.buffer_after_min AS after, "
+                                                            "s.price_minor, s.currency,"
+                                                            " b.time_zone, :instant::timestamptz "
+                                                            "AS starts_at,"
+                                                            " CASE WHEN :to_minutes IS NOT NULL "
+                                                            "THEN make_interval(mins => "
+                                                            ":to_minutes::int)"
+                                                            " WHEN s.id <> o.service_id THEN "
+                                                            "make_interval(mins => s.duration_min)"
+                                                            " ELSE o.ends_at - o.starts_at END AS "
+                                                            "length,"
+                                                            " o.starts_at AS old_start, o.ends_at "
+                                                            "AS old_end, o.staff_id AS old_staff,"
+                                                            " o.service_id AS old_service, o.state "
+                                                            "AS old_state"
+                                                            " FROM appointment o, service s, staff "
+                                                            "t, " ZONE " b"
+                                                            " WHERE o.id = :id AND s.id = "
+                                                            ":to_service AND t.id = :to_staff) n"
+                                                            " WHERE a.id = :id"
+                                                            " RETURNING " ROW
+                                                            ", n.old_start, n.old_end, "
+                                                            "n.old_staff, n.old_service, "
+                                                            "n.old_state),"
+                                                            " taken AS (UPDATE allocation l SET "
+                                                            "resource_id = m.staff_id, lane = "
+                                                            "m.lane,"
+                                                            " busy = " STAFF_TIME
+                                                            " FROM moved m WHERE l.appointment_id "
+                                                            "= :id RETURNING l.appointment_id),"
+                                                            " met AS (UPDATE client_busy y SET "
+                                                            "busy = " CLIENT_TIME
+                                                            " FROM moved m JOIN taken ON "
+                                                            "appointment_id = m.id WHERE "
+                                                            "y.appointment_id = :id),"
+                                                            " told AS (INSERT INTO "
+                                                            "appointment_event(appointment_id, "
+                                                            "seq, actor_kind, actor_id, link_id,"
+                                                            " from_state, to_state, change)"
+                                                            " SELECT m.id, m.version, " ACTOR
+                                                            ", m.old_state, m.state, " TOLD " || "
+                                                            "jsonb_strip_nulls(jsonb_build_object("
+                                                            "'starts_at', CASE WHEN m.starts_at <> "
+                                                            "m.old_start"
+                                                            " THEN jsonb_build_array(m.old_start, "
+                                                            "m.starts_at) END,"
+                                                            " 'ends_at', CASE WHEN m.ends_at <> "
+                                                            "m.old_end"
+                                                            " THEN jsonb_build_array(m.old_end, "
+                                                            "m.ends_at) END,"
+                                                            " 'staff_id', CASE WHEN m.staff_id <> "
+                                                            "m.old_staff"
+                                                            " THEN jsonb_build_array(m.old_staff, "
+                                                            "m.staff_id) END,"
+                                                            " 'service_id', CASE WHEN m.service_id "
+                                                            "<> m.old_service"
+                                                            " THEN "
+                                                            "jsonb_build_array(m.old_service, "
+                                                            "m.service_id) END)) FROM moved "
+                                                            "m)" ANSWER,
 };
 
 const struct stmt appointment_note = {
@@ -140,27 +240,47 @@ const struct stmt appointment_note = {
     " SELECT m.id, m.version, " ACTOR ", m.state, m.state FROM moved m)" ANSWER,
 };
 
+/* clang-format off */
+#define STEP                                                                                       \
+    "WITH moved AS ("                                                                              \
+    "UPDATE appointment a SET state = :to_state, version = a.version + 1, updated_at = now(),"     \
+    " cancel_reason = CASE WHEN :to_state IN ('cancelled', 'declined') THEN :why"                  \
+    " ELSE a.cancel_reason END,"                                                                   \
+    " cancelled_by = CASE WHEN :to_state IN ('cancelled', 'declined') THEN " SIDE                  \
+    " ELSE a.cancelled_by END, expires_at = NULL,"                                                 \
+    " client_confirmed_at = CASE WHEN :to_state = 'confirmed' AND :me_role = 'guest' THEN now()"   \
+    " ELSE a.client_confirmed_at END"                                                              \
+    " FROM (SELECT id, state FROM appointment WHERE id = :id"                                      \
+    " AND :scope(appointment appointment) FOR UPDATE) o"                                           \
+    " WHERE a.id = :id AND o.id = a.id AND (a.version = :if_version OR :if_version IS NULL)"       \
+    " AND a.state = ANY (:from_states::text[])"                                                    \
+    " RETURNING " ROW ", o.state AS old_state),"
+#define STEP_TOLD                                                                                  \
+    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"  \
+    " from_state, to_state, change)"                                                               \
+    " SELECT m.id, m.version, " ACTOR ", m.old_state, m.state,"                                    \
+    " CASE WHEN :why::text IS NULL THEN '{}' ELSE jsonb_build_object('reason', :why) END"          \
+    " FROM moved m)" ANSWER
+/* clang-format on */
+
 const struct stmt appointment_step = {
     "step",
-    "WITH moved AS ("
-    "UPDATE appointment a SET state = :to_state, version = a.version + 1, updated_at = now(),"
-    " cancel_reason = CASE WHEN :to_state = 'cancelled' THEN :why ELSE a.cancel_reason END,"
-    " cancelled_by = CASE WHEN :to_state = 'cancelled' THEN " SIDE " ELSE a.cancelled_by END,"
-    " client_confirmed_at = CASE WHEN :to_state = 'confirmed' AND :me_role = 'guest' THEN now()"
-    " ELSE a.client_confirmed_at END"
-    " FROM (SELECT id, state FROM appointment WHERE id = :id"
-    " AND :scope(appointment appointment) FOR UPDATE) o"
-    " WHERE a.id = :id AND o.id = a.id AND (a.version = :if_version OR :if_version IS NULL)"
-    " AND a.state = ANY (:from_states::text[])"
-    " RETURNING " ROW ", o.state AS old_state),"
-    " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = :id AND :frees),"
-    " left_by AS (DELETE FROM client_busy y USING moved m"
-    " WHERE y.appointment_id = :id AND :frees),"
-    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
-    " from_state, to_state, change)"
-    " SELECT m.id, m.version, " ACTOR ", m.old_state, m.state,"
-    " CASE WHEN :why::text IS NULL THEN '{}' ELSE jsonb_build_object('reason', :why) END"
-    " FROM moved m)" ANSWER,
+    STEP " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = :id"
+         " AND :frees),"
+         " left_by AS (DELETE FROM client_busy y USING moved m"
+         " WHERE y.appointment_id = :id AND :frees)," STEP_TOLD,
+};
+
+/* What was not given up is there still. */
+const struct stmt appointment_reopen = {
+    "reopen",
+    STEP " taken AS (INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id)"
+         " SELECT :new_id, m.staff_id, m.lane, " STAFF_TIME ", 'visit', m.id FROM moved m"
+         " WHERE NOT EXISTS (SELECT FROM allocation x WHERE x.appointment_id = m.id)"
+         " RETURNING appointment_id),"
+         " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
+         " SELECT m.id, m.client_id, " CLIENT_TIME
+         " FROM moved m JOIN taken ON appointment_id = m.id)," STEP_TOLD,
 };
 
 const struct stmt appointment_history = {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* The agenda: reading, booking, moving, and the steps of a visit. Time is taken in allocation, whose
- * exclusion constraint makes an overlap impossible; what is here only asks nicely first. The statements are
- * in appointment_sql.c. */
+/* The agenda: reading, booking, moving. Time is taken in allocation, whose exclusion constraint makes an overlap impossible, by staff too; what is here
+ * only asks nicely first. The statements are in appointment_sql.c, the other steps of a visit in visit_steps.c. */
 #include "worker/api/appointment.h"
 
-#include "common/uuid.h"
 #include "worker/api/current.h"
+#include "worker/api/openings.h"
 
-static const struct column appointment_columns[] = {
+const struct column appointment_columns[] = {
     { "id", T_UUID, "Stays the same when the appointment is moved" },
     { "starts_at", T_ZONED, NULL },
     { "ends_at", T_ZONED, NULL },
@@ -26,6 +25,8 @@ static const struct column appointment_columns[] = {
     { "cancel_reason", T_TEXT, NULL },
     { "reschedules", T_INT, "How often time or staff changed" },
     { "client_confirmed_at", T_INSTANT, "When the client confirmed the time it has now" },
+    { "expires_at", T_INSTANT, "A state that waits for an answer is over then" },
+    { "overbooked", T_BOOL, "Beside another visit of the same person, on purpose" },
     { "created_at", T_INSTANT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },
@@ -34,7 +35,7 @@ static const struct column appointment_columns[] = {
 static const struct column appointment_event_columns[] = {
     { "seq", T_INT, "The appointment's version after the event" },
     { "at", T_INSTANT, NULL },
-    { "actor.kind", T_TEXT, "staff or client" },
+    { "actor.kind", T_TEXT, "staff, client, key or system" },
     { "actor.id", T_UUID, NULL },
     { "actor.name", T_TEXT, NULL },
     { "actor.link_id", T_UUID, "The link by which the client came" },
@@ -74,11 +75,16 @@ static const struct param appointment_one_params[] = {
     { 0 },
 };
 
-static const struct param appointment_cancel_params[] = {
-    { .name = "id", .in = IN_PATH, .type = T_UUID },
-    { .name = "reason", .in = IN_BODY, .type = T_TEXT, .max = 500, .nullable = true },
-    { 0 },
-};
+#define OVERRIDE_PARAMS                                                                     \
+    { .name = "override",                                                                   \
+      .in = IN_BODY,                                                                        \
+      .type = T_TEXT,                                                                       \
+      .max = 500,                                                                           \
+      .doc = "The reason why it is booked against the rules; needs appointment.override" }, \
+    {                                                                                       \
+        .name = "overbook", .in = IN_BODY, .type = T_BOOL, .fallback = "false",             \
+        .doc = "Beside another visit of the same person, if need be; with override"         \
+    }
 
 static const struct param appointment_create_params[] = {
     { .name = "client_id", .in = IN_BODY, .type = T_UUID, .required = true },
@@ -91,13 +97,20 @@ static const struct param appointment_create_params[] = {
       .min = 1,
       .max = 1440,
       .nullable = true,
-      .doc = "The service's when absent" },
+      .doc = "As long as it takes them when absent" },
+    APPOINTMENT_BOOK_PARAMS,
+    OVERRIDE_PARAMS,
+    { 0 },
+};
+
+static const struct param appointment_propose_params[] = {
+    { .name = "id", .in = IN_PATH, .type = T_UUID },
+    { .name = "starts_at", .in = IN_BODY, .type = T_TIME, .required = true, .doc = TIME_DOC },
+    { .name = "staff_id", .in = IN_BODY, .type = T_UUID },
+    { .name = "service_id", .in = IN_BODY, .type = T_UUID },
+    { .name = "duration_min", .in = IN_BODY, .type = T_INT, .min = 1, .max = 1440 },
     { .name = "notes", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true },
-    { .name = "ask_client",
-      .in = IN_BODY,
-      .type = T_BOOL,
-      .fallback = "false",
-      .doc = "Book it as awaiting_client: the client confirms it by link" },
+    OVERRIDE_PARAMS,
     { 0 },
 };
 
@@ -111,44 +124,49 @@ static const struct param appointment_change_params[] = {
       .doc = "Another service brings its duration, buffers and price along" },
     { .name = "duration_min", .in = IN_BODY, .type = T_INT, .min = 1, .max = 1440 },
     { .name = "notes", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true },
+    OVERRIDE_PARAMS,
     { 0 },
 };
 
 static const struct param appointment_book_vars[] = {
-    APPOINTMENT_PLACE_VARS,
-    { .name = "allocation_id", .type = T_UUID },
+    APPOINTMENT_BOOK_VARS,
+    OPENINGS_VARS,
     { 0 },
 };
 
-static const struct param appointment_place_vars[] = { APPOINTMENT_PLACE_VARS, { 0 } };
+static const struct param appointment_place_vars[] = { APPOINTMENT_PLACE_VARS,
+                                                       OPENINGS_VARS,
+                                                       { 0 } };
 
-static const struct param appointment_step_vars[] = { APPOINTMENT_STEP_VARS, { 0 } };
-
-static const struct stmt *const appointment_create_stmts[] = { &appointment_lock,
-                                                               &appointment_check,
-                                                               &appointment_book, NULL };
+static const struct stmt *const appointment_create_stmts[] = {
+    &appointment_lock, &appointment_sweep, &appointment_check,
+    &openings_world,   &appointment_book,  NULL,
+};
 static const struct stmt *const appointment_change_stmts[] = {
-    &appointment_find,  &appointment_lock, &appointment_check,
-    &appointment_place, &appointment_note, NULL,
+    &appointment_find, &appointment_lock,  &appointment_sweep, &appointment_check,
+    &openings_world,   &appointment_place, &appointment_note,  NULL,
 };
 static const struct stmt *const appointment_events_stmts[] = { &appointment_history, NULL };
-static const struct stmt *const appointment_step_stmts[] = { &appointment_step, &appointment_find,
-                                                             NULL };
 
 /* ---- booking ---- */
 
+static void ask_override(struct call *c)
+{
+    call_set(c, "excuse", call_get(c, "override")->text);
+    call_set(c, "beside", call_get(c, "overbook")->text);
+}
+
 static enum err appointment_create(struct call *c)
 {
-    struct uuid id = uuid_v7();
-    char text[UUID_TEXT];
-    uuid_format(&id, text);
-    call_set(c, "allocation_id", text);
-    call_set(c, "to_client", call_get(c, "client_id")->text);
+    PGresult *rows;
+    appointment_ask_book(c);
+    ask_override(c);
     call_set(c, "to_service", call_get(c, "service_id")->text);
     call_set(c, "to_staff", call_get(c, "staff_id")->text);
+    call_set(c, "to_minutes", call_get(c, "duration_min")->text);
     TRY(appointment_ask_time(c, call_get(c, "starts_at")->text));
-    TRY(appointment_check_place(c, (struct appointment_ask){ true, true, true }));
-    PGresult *rows;
+    TRY(appointment_check_place(c, (struct appointment_ask){ true, true, true, true }));
+    TRY(appointment_judge(c, NULL));
     TRY(call_query(c, &appointment_book, &rows));
     return call_answer(c, rows);
 }
@@ -162,11 +180,14 @@ static void set_or_keep(struct call *c, const char *var, const char *param, cons
     call_set(c, var, v->present ? v->text : call_cell(found, 0, column));
 }
 
-static enum err place_again(struct call *c, const PGresult *found)
+static enum err place_again(struct call *c, const struct visit_step *step, const PGresult *found)
 {
-    if (!call_true(found, 0, "movable")) {
+    if (!visit_may(step, call_cell(found, 0, "state"))) {
         return appointment_refuse_state(c, found);
     }
+    call_set(c, "to_state", step->to);
+    call_set(c, "w_ignore", call_get(c, "id")->text);
+    ask_override(c);
     call_set(c, "to_client", call_cell(found, 0, "client_id"));
     set_or_keep(c, "to_service", "service_id", found, "service_id");
     set_or_keep(c, "to_staff", "staff_id", found, "staff_id");
@@ -180,8 +201,10 @@ static enum err place_again(struct call *c, const PGresult *found)
     call_set(c, "note_given", call_get(c, "notes")->present ? "t" : "f");
     call_set(c, "to_notes", call_get(c, "notes")->text);
     const struct appointment_ask ask = { .service = call_get(c, "service_id")->present,
-                                         .staff = true };
+                                         .staff = true,
+                                         .time = call_get(c, "starts_at")->present };
     TRY(appointment_check_place(c, ask));
+    TRY(appointment_judge(c, found));
     PGresult *rows;
     TRY(call_query(c, &appointment_place, &rows));
     return call_answer(c, rows);
@@ -193,67 +216,20 @@ static enum err appointment_change(struct call *c)
     TRY(current_row(c, &appointment_find, &found));
     if (call_get(c, "starts_at")->present || call_get(c, "staff_id")->present ||
         call_get(c, "service_id")->present || call_get(c, "duration_min")->present) {
-        return place_again(c, found);
+        return place_again(c, visit_step("reschedule", VISIT_STAFF), found);
     }
     TRY(call_query(c, &appointment_note, &rows));
     return call_answer(c, rows);
 }
 
-/* ---- the steps of a visit ---- */
-
-/* Which step leads from where to where, and whether the time is free again after it. */
-static const struct step {
-    const char *verb; /* the path's last segment */
-    const char *from; /* as a PostgreSQL array */
-    const char *to;
-    bool frees;
-} steps[] = {
-    { "cancel", APPOINTMENT_CANCELLABLE, "cancelled", true },
-    { "check-in", "{confirmed}", "checked_in", false },
-    { "start", "{checked_in}", "in_progress", false },
-    { "complete", "{in_progress}", "completed", false },
-    { "no-show", "{confirmed}", "no_show", true },
-};
-
-static const struct step *find_step(const struct route *r)
+static enum err appointment_propose(struct call *c)
 {
-    const char *verb = strrchr(r->path, '/') + 1;
-    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        if (strcmp(steps[i].verb, verb) == 0) {
-            return &steps[i];
-        }
-    }
-    return NULL;
-}
-
-static enum err take_step(struct call *c, const char *why)
-{
-    const struct step *s = find_step(c->route);
-    if (!s) {
-        return E_INTERNAL;
-    }
-    call_set(c, "from_states", s->from);
-    call_set(c, "to_state", s->to);
-    call_set(c, "frees", s->frees ? "t" : "f");
-    call_set(c, "why", why);
-    PGresult *rows, *found;
-    TRY(call_query(c, &appointment_step, &rows));
-    if (PQntuples(rows) == 1) {
-        return call_answer(c, rows);
-    }
+    PGresult *found;
     TRY(current_row(c, &appointment_find, &found));
-    return appointment_refuse_state(c, found);
+    return place_again(c, visit_step("propose", VISIT_STAFF), found);
 }
 
-static enum err appointment_cancel(struct call *c)
-{
-    return take_step(c, call_get(c, "reason")->text);
-}
-
-static enum err appointment_advance(struct call *c)
-{
-    return take_step(c, NULL);
-}
+/* ---- history ---- */
 
 /* A list without rows would not say that there is no such appointment. */
 static enum err appointment_events(struct call *c)
@@ -262,14 +238,6 @@ static enum err appointment_events(struct call *c)
     TRY(call_query(c, &appointment_history, &rows));
     return PQntuples(rows) ? call_answer(c, rows) : call_refuse(c, E_NOT_FOUND, NULL, NULL);
 }
-
-#define STEP_ROUTE(verb, text, perm, step_params, step_handler)                                   \
-    {                                                                                             \
-        .method = M_POST, .path = "/api/v1/appointments/{id}/" verb, .summary = text,             \
-        .need = perm, .cost = COST_FAST, .params = step_params, .vars = appointment_step_vars,    \
-        .columns = appointment_columns, .stmts = appointment_step_stmts, .handler = step_handler, \
-        .shape = SHAPE_ONE, .success = 200, .etag = true, .if_match = true,                       \
-    }
 
 const struct route appointment_routes[] = {
     {
@@ -330,16 +298,22 @@ const struct route appointment_routes[] = {
         .etag = true,
         .if_match = true,
     },
-    STEP_ROUTE("cancel", "Cancel: the time is free again", PERM_APPOINTMENT_CANCEL,
-               appointment_cancel_params, appointment_cancel),
-    STEP_ROUTE("check-in", "The client has arrived", PERM_APPOINTMENT_ATTEND,
-               appointment_one_params, appointment_advance),
-    STEP_ROUTE("start", "The visit begins", PERM_APPOINTMENT_ATTEND, appointment_one_params,
-               appointment_advance),
-    STEP_ROUTE("complete", "The visit is over", PERM_APPOINTMENT_ATTEND, appointment_one_params,
-               appointment_advance),
-    STEP_ROUTE("no-show", "The client did not come: the time is free again",
-               PERM_APPOINTMENT_ATTEND, appointment_one_params, appointment_advance),
+    {
+        .method = M_POST,
+        .path = "/api/v1/appointments/{id}/propose",
+        .summary = "Move it to another time and ask the client to confirm that",
+        .need = PERM_APPOINTMENT_CHANGE,
+        .cost = COST_FAST,
+        .params = appointment_propose_params,
+        .vars = appointment_place_vars,
+        .columns = appointment_columns,
+        .stmts = appointment_change_stmts,
+        .handler = appointment_propose,
+        .shape = SHAPE_ONE,
+        .success = 200,
+        .etag = true,
+        .if_match = true,
+    },
     {
         .method = M_GET,
         .path = "/api/v1/appointments/{id}/history",

@@ -225,15 +225,9 @@ static void write_starts(struct writer *w, const struct openings_day *d)
 
 static void write_reasons(struct sbuf *out, unsigned why)
 {
-    bool first = true;
-    sbuf_text(out, ",\"why\":[");
-    for (unsigned bit = 1; bit < 1u << AVAIL_WHYS; bit <<= 1) {
-        if (why & bit) {
-            sbuf_fmt(out, "%s\"%s\"", first ? "" : ",", avail_why_name(bit));
-            first = false;
-        }
-    }
-    sbuf_fmt(out, "],\"alone\":%s}", (why & (why - 1)) == 0 ? "true" : "false");
+    sbuf_text(out, ",\"why\":");
+    avail_write_why(out, why);
+    sbuf_fmt(out, ",\"alone\":%s}", (why & (why - 1)) == 0 ? "true" : "false");
 }
 
 /* Starts behind one another that have the same reasons are one interval. */

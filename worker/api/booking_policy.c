@@ -15,7 +15,10 @@
     NUMBER("reschedule_cutoff_min") ", "                                               \
     NUMBER("max_reschedules") ", "                                                     \
     NUMBER("notice_min") ", "                                                          \
-    NUMBER("horizon_days") ", version, updated_at"
+    NUMBER("horizon_days") ", "                                                        \
+    SWITCH("approve_moves") ", "                                                       \
+    NUMBER("answer_min") ", "                                                          \
+    NUMBER("hold_min") ", version, updated_at"
 /* clang-format on */
 
 static const struct column policy_columns[] = {
@@ -27,6 +30,9 @@ static const struct column policy_columns[] = {
     { "max_reschedules", T_INT, "How often a client may move a visit" },
     { "notice_min", T_INT, "A visit is moved to no time sooner than this from now" },
     { "horizon_days", T_INT, "and to none later than this" },
+    { "approve_moves", T_BOOL, "What a client moves is requested until staff confirm it" },
+    { "answer_min", T_INT, "So long a request or a proposed time waits for its answer" },
+    { "hold_min", T_INT, "So long a hold keeps its time" },
     { "version", T_INT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },
@@ -41,6 +47,9 @@ static const struct param policy_params[] = {
     { .name = "max_reschedules", .in = IN_BODY, .type = T_INT, .min = 0, .max = 100 },
     { .name = "notice_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 43200 },
     { .name = "horizon_days", .in = IN_BODY, .type = T_INT, .min = 1, .max = 730 },
+    { .name = "approve_moves", .in = IN_BODY, .type = T_BOOL },
+    { .name = "answer_min", .in = IN_BODY, .type = T_INT, .min = 5, .max = 43200 },
+    { .name = "hold_min", .in = IN_BODY, .type = T_INT, .min = 1, .max = 60 },
     { 0 },
 };
 
@@ -55,7 +64,10 @@ static const char policy_change_sql[] =
     GIVEN("reschedule_cutoff_min") ", "
     GIVEN("max_reschedules") ", "
     GIVEN("notice_min") ", "
-    GIVEN("horizon_days") ")), version = version + 1, updated_at = now()"
+    GIVEN("horizon_days") ", "
+    GIVEN("approve_moves") ", "
+    GIVEN("answer_min") ", "
+    GIVEN("hold_min") ")), version = version + 1, updated_at = now()"
     " WHERE version = :if_version RETURNING " POLICY_OUT;
 /* clang-format on */
 

@@ -158,8 +158,8 @@ static const struct stmt *const guest_slots_stmts[] = { &guest_link, &guest_wish
 const struct stmt *const guest_step_stmts[] = { &guest_link, &guest_find, &guest_one,
                                                 &appointment_step, NULL };
 const struct stmt *const guest_move_stmts[] = {
-    &guest_link,       &guest_find,        &guest_one,         &guest_wish, &openings_world,
-    &appointment_lock, &appointment_check, &appointment_place, NULL,
+    &guest_link,       &guest_find,        &guest_one,         &guest_wish,        &openings_world,
+    &appointment_lock, &appointment_sweep, &appointment_check, &appointment_place, NULL,
 };
 static const struct stmt *const guest_profile_stmts[] = { &guest_link, &guest_profile, NULL };
 const struct stmt *const guest_propose_stmts[] = { &guest_link, &guest_propose, NULL };
@@ -340,12 +340,13 @@ static enum err read_slots(struct call *c)
 
 /* ---- acting ---- */
 
-static enum err step(struct call *c, const char *from, const char *to, bool frees, const char *why)
+static enum err step(struct call *c, const char *verb, const char *why)
 {
+    const struct visit_step *s = visit_step(verb, VISIT_CLIENT);
     PGresult *rows;
-    call_set(c, "from_states", from);
-    call_set(c, "to_state", to);
-    call_set(c, "frees", frees ? "t" : "f");
+    call_set(c, "from_states", s->from);
+    call_set(c, "to_state", s->to);
+    call_set(c, "frees", s->time == VISIT_FREES ? "t" : "f");
     call_set(c, "why", why);
     TRY(find(c, &appointment_step, &rows));
     return answer_one(c);
@@ -359,14 +360,14 @@ enum err guest_do_confirm(struct call *c)
         call_cell(found, 0, "client_confirmed_at")) {
         return answer_one(c);
     }
-    return step(c, "{awaiting_client,confirmed}", "confirmed", false, NULL);
+    return step(c, "confirm", NULL);
 }
 
 enum err guest_do_cancel(struct call *c)
 {
     PGresult *found;
     TRY(begin(c, "cancel", "cancel_why", &found));
-    return step(c, APPOINTMENT_CANCELLABLE, "cancelled", true, call_get(c, "reason")->text);
+    return step(c, "cancel", call_get(c, "reason")->text);
 }
 
 /* The practice offers that time. Whether somebody has it already is left to the database, which says who. */
@@ -399,9 +400,11 @@ enum err guest_do_move(struct call *c)
     call_set(c, "to_service", call_cell(found, 0, "service_id"));
     call_set(c, "to_staff", call_cell(found, 0, "staff_id"));
     TRY(appointment_ask_time(c, call_get(c, "starts_at")->text));
-    TRY(appointment_check_place(c, (struct appointment_ask){ 0 })); /* openings ask for staff */
+    TRY(appointment_check_place(
+        c, (struct appointment_ask){ .time = true })); /* openings ask for staff */
     TRY(check_offered(c));
     call_set(c, "note_given", "f");
+    call_set(c, "to_state", call_true(found, 0, "approve") ? "requested" : NULL);
     TRY(call_query(c, &appointment_place, &rows));
     return answer_one(c);
 }

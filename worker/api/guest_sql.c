@@ -17,15 +17,15 @@
     ") u CROSS JOIN LATERAL (SELECT"                                                               \
     " CASE WHEN NOT 'confirm' = ANY (l.scopes) THEN 'scope_missing'"                               \
     " WHEN NOT (a.policy->'guest_confirm')::boolean THEN 'policy_forbids'"                         \
-    " WHEN a.state NOT IN ('awaiting_client','confirmed') THEN 'state_conflict'"                   \
+    " WHEN a.state <> ALL ('" VISIT_CLIENT_CONFIRMS "') THEN 'state_conflict'"                     \
     " WHEN now() >= a.starts_at THEN 'cutoff_passed' END AS confirm_why,"                          \
     " CASE WHEN NOT 'cancel' = ANY (l.scopes) THEN 'scope_missing'"                                \
     " WHEN NOT (a.policy->'guest_cancel')::boolean THEN 'policy_forbids'"                          \
-    " WHEN a.state NOT IN (" APPOINTMENT_MOVABLE ") THEN 'state_conflict'"                         \
+    " WHEN a.state <> ALL ('" VISIT_OPEN "') THEN 'state_conflict'"                                \
     " WHEN now() >= u.cancel_until THEN 'cutoff_passed' END AS cancel_why,"                        \
     " CASE WHEN NOT 'reschedule' = ANY (l.scopes) THEN 'scope_missing'"                            \
     " WHEN NOT (a.policy->'guest_reschedule')::boolean THEN 'policy_forbids'"                      \
-    " WHEN a.state NOT IN (" APPOINTMENT_MOVABLE ") THEN 'state_conflict'"                         \
+    " WHEN a.state <> ALL ('" VISIT_OPEN "') THEN 'state_conflict'"                                \
     " WHEN now() >= u.move_until THEN 'cutoff_passed'"                                             \
     " WHEN u.moves_left = 0 THEN 'moves_exhausted' END AS move_why) w"
 
@@ -69,6 +69,7 @@ const struct stmt guest_one = {
 const struct stmt guest_find = {
     "find",
     "SELECT a.state, a.client_id, a.service_id, a.staff_id, a.client_confirmed_at,"
+    " (a.policy->'approve_moves')::boolean AS approve,"
     " w.confirm_why, w.cancel_why, w.move_why, a.version = :version OR :version IS NULL AS fresh"
     " FROM appointment a" COVERED CAN " WHERE a.id = :id FOR UPDATE OF a FOR SHARE OF l",
 };

@@ -143,7 +143,8 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     LAST_SECOND("upper(x.busy)") ", " FIRST_SECOND("coalesce(v.starts_at, lower(x.busy))") ", "  \
     LAST_SECOND("coalesce(v.ends_at, upper(x.busy))") ", x.kind, NULL FROM around w"             \
     " CROSS JOIN people p JOIN allocation x ON x.resource_id = p.id AND x.busy && w.span"        \
-    " AND x.appointment_id IS DISTINCT FROM :w_ignore"                                           \
+    " AND (:w_ignore::uuid IS NULL OR x.appointment_id IS DISTINCT FROM :w_ignore)"              \
+    " AND (x.expires_at IS NULL OR x.expires_at > now())"                                        \
     " LEFT JOIN appointment v ON v.id = x.appointment_id"                                        \
     " UNION ALL SELECT 8, p.who, " FIRST_SECOND("lower(y.busy)") ", "                            \
     LAST_SECOND("upper(y.busy)") ", 0, 0, NULL, NULL FROM around w CROSS JOIN people p"          \

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LicenseRef-Gremio */
+/* Rows of one verb stand for different callers: staff confirm what was requested of them or for the client, clients what was proposed to them. */
+#include "worker/visit.h"
+
+#include "common/str.h"
+
+#define STAFF  VISIT_STAFF
+#define CLIENT VISIT_CLIENT
+#define BOTH   (VISIT_STAFF | VISIT_CLIENT)
+
+/* clang-format off */
+const struct visit_step visit_steps[] = {
+    { "confirm", STAFF, "{requested,awaiting_client}", "confirmed", VISIT_KEEPS },
+    { "confirm", CLIENT, VISIT_CLIENT_CONFIRMS, "confirmed", VISIT_KEEPS },
+    { "decline", STAFF, "{requested}", "declined", VISIT_FREES },
+    { "reschedule", BOTH, VISIT_OPEN, NULL, VISIT_MOVES },
+    { "propose", STAFF, VISIT_OPEN, "awaiting_client", VISIT_MOVES },
+    { "cancel", BOTH, VISIT_OPEN, "cancelled", VISIT_FREES },
+    { "check-in", STAFF, "{confirmed}", "checked_in", VISIT_KEEPS },
+    { "start", STAFF, "{checked_in}", "in_progress", VISIT_KEEPS },
+    { "complete", STAFF, "{in_progress}", "completed", VISIT_KEEPS },
+    { "no-show", STAFF, "{confirmed}", "no_show", VISIT_FREES },
+    { "reopen", STAFF, "{completed,no_show}", "confirmed", VISIT_RETAKES },
+    { "expire", VISIT_SYSTEM, VISIT_WAITING, "expired", VISIT_FREES },
+    { NULL, 0, NULL, NULL, 0 },
+};
+/* clang-format on */
+
+const struct visit_step *visit_step(const char *verb, enum visit_who who)
+{
+    for (const struct visit_step *s = visit_steps; s->verb; s++) {
+        if ((s->who & who) && strcmp(s->verb, verb) == 0) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+bool visit_may(const struct visit_step *s, const char *state)
+{
+    struct slice rest = { s->from + 1, strlen(s->from) - 2 };
+    while (rest.p) {
+        if (slice_eq(str_cut(&rest, ','), slice_of(state))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void visit_legal(struct sbuf *out, const char *state, enum visit_who who)
+{
+    bool first = true;
+    sbuf_char(out, '[');
+    for (const struct visit_step *s = visit_steps; s->verb; s++) {
+        if ((s->who & who) && visit_may(s, state)) {
+            sbuf_fmt(out, "%s\"%s\"", first ? "" : ",", s->verb);
+            first = false;
+        }
+    }
+    sbuf_char(out, ']');
+}
