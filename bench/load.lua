@@ -45,6 +45,10 @@ function make.slots(practice)
   return get(practice, "/api/v1/availability/slots?" .. os.getenv("BENCH_SLOTS"))
 end
 
+function make.week(practice)
+  return get(practice, "/api/v1/agenda?date=" .. os.getenv("BENCH_WEEK"))
+end
+
 -- A random minute of 600 days to come: with one practice some lose (409), with many nearly all win.
 function make.book(practice)
   local at = os.date("!%Y-%m-%dT%H:%M:00Z", math.floor(os.time() + (100 + 600 * math.random()) * 86400))

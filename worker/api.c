@@ -30,6 +30,7 @@ const struct route *const route_tables[] = {
     appointment_routes,
     visit_step_routes,
     hold_routes,
+    agenda_routes,
     availability_routes,
     link_routes,
     link_open_routes,

@@ -171,6 +171,21 @@ enum err call_answer_lasting(struct call *c, enum frame_content content, struct 
     return OK;
 }
 
+enum err call_answer_digested(struct call *c, enum frame_content content, struct slice body)
+{
+    uint8_t hash[crypto_hash_sha256_BYTES];
+    char text[STR_BASE64_SIZE(sizeof(hash))], quoted[sizeof(text) + 2];
+    crypto_hash_sha256(hash, (const unsigned char *)body.p, body.n);
+    str_base64url(hash, sizeof(hash), text);
+    int n = snprintf(quoted, sizeof(quoted), "\"%s\"", text);
+    const char *etag = arena_text(c->arena, (struct slice){ quoted, (size_t)n });
+    if (!etag) {
+        return note(c, E_NOMEM);
+    }
+    c->reply.etag = slice_of(etag);
+    return answer_unchanged(c) ? OK : call_answer_raw(c, content, body);
+}
+
 enum err call_answer_page(struct call *c, int status, struct slice style)
 {
     unsigned char hash[crypto_hash_sha256_BYTES];

@@ -41,6 +41,9 @@ MUST_USE enum err call_answer_once(struct call *c, struct slice members);
 MUST_USE enum err call_answer_none(struct call *c);
 /* Answers SHAPE_RAW: body is copied. */
 MUST_USE enum err call_answer_raw(struct call *c, enum frame_content content, struct slice body);
+/* The same, and its ETag is a digest of it: 304 for who has that. */
+MUST_USE enum err call_answer_digested(struct call *c, enum frame_content content,
+                                       struct slice body);
 /* The same with a body that outlives the call and is not copied; 304 for who has its etag (quotes included). */
 MUST_USE enum err call_answer_lasting(struct call *c, enum frame_content content, struct slice body,
                                       struct slice etag);

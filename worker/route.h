@@ -161,8 +161,9 @@ struct route {
     const struct stmt *const *stmts; /* a handler's statements, NULL-terminated */
     route_handler_fn handler;
     enum shape shape;
-    int success;   /* 200, 201, 202, 204; raw: 303 too */
-    bool etag;     /* answer has a "version" column: ETag; GET honours If-None-Match */
+    int success; /* 200, 201, 202, 204; raw: 303 too */
+    bool
+        etag; /* answer has a "version" column, or is raw and the handler says one: ETag; GET honours If-None-Match */
     bool if_match; /* 428 without If-Match; :if_version is its number */
     bool
         any_version; /* a PATCH, PUT or DELETE that needs no If-Match; boot refuses one with neither */
@@ -194,8 +195,8 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     recovery_routes[], invitation_routes[], joining_routes[], email_routes[],
     second_factor_routes[], step_up_routes[], business_factor_routes[], me_routes[],
     business_routes[], staff_routes[], role_routes[], api_key_routes[], service_routes[],
-    client_routes[], appointment_routes[], visit_step_routes[], hold_routes[], link_routes[],
-    link_open_routes[], guest_routes[], proposal_routes[], booking_policy_routes[],
+    client_routes[], appointment_routes[], visit_step_routes[], hold_routes[], agenda_routes[],
+    link_routes[], link_open_routes[], guest_routes[], proposal_routes[], booking_policy_routes[],
     opening_hours_routes[], branding_routes[], schedule_routes[], schedule_exception_routes[],
     service_staff_routes[], availability_routes[], guest_landing_routes[], guest_session_routes[],
     guest_move_routes[], guest_cancel_routes[], guest_profile_routes[], guest_leave_routes[],

@@ -285,7 +285,7 @@ static enum err compile_columns(struct route_plan *p, struct sbuf *why)
     if (r->columns) {
         TRY(render_compile(r->columns, &p->render, why));
     }
-    if (r->etag && p->render.version < 0 && r->columns) {
+    if (r->etag && p->render.version < 0 && r->columns && r->shape != SHAPE_RAW) {
         sbuf_text(why, "has an etag but no column \"version\"");
         return E_CONFIG;
     }

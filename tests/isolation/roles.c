@@ -198,6 +198,7 @@ static const char *permission(const struct operation *op)
         { "schedules", "staff.read", "business.write" },
         { "schedule-exceptions", "staff.read", "business.write" },
         { "availability", "appointment.read", NULL },
+        { "agenda", "appointment.read", NULL },
         { "holds", "appointment.book", "appointment.book" },
         { "branding", "business.read", "business.write" },
         { "business", "business.read", "business.write" },

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/str.h"
+#include "worker/api/openings_sql.h"
 
 /* Kinds of rows: what each is for is in the statement's last part. */
 enum row {
@@ -13,9 +14,9 @@ enum row {
     ROW_GRID,
     ROW_DAY,
     ROW_PERSON,
-    ROW_WORK,
-    ROW_BREAK,
-    ROW_EXCEPTION,
+    ROW_WORK = OPENINGS_WORK,
+    ROW_BREAK = OPENINGS_BREAK,
+    ROW_EXCEPTION = OPENINGS_EXCEPTION,
     ROW_BUSY,
     ROW_CLIENT,
 };
@@ -29,7 +30,7 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
 #define TEXT_OF(n) #n
 #define TEXT(n)    TEXT_OF(n)
 
-/* What is asked for. pad: so many days more on both sides, as spans reach over midnight and other zones' days are shifted. */
+/* What is asked for. */
 #define ASKED                                                                                    \
     "a AS MATERIALIZED (SELECT b.time_zone AS zone, s.id AS service, s.duration_min,"            \
     " coalesce(:w_before::int, s.buffer_before_min) AS before,"                                  \
@@ -37,8 +38,7 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     " step, s.grid_offset_min AS shift, f.day AS first, l.day AS last,"                          \
     " now() + make_interval(mins => (p.rules->>'notice_min')::int) AS earliest,"                 \
     " now() + make_interval(days => (p.rules->>'horizon_days')::int) AS latest,"                 \
-    " CASE WHEN EXISTS (SELECT FROM schedule WHERE time_zone <> b.time_zone) THEN 3 ELSE 1 END"  \
-    " AS pad FROM (SELECT (SELECT time_zone FROM business) AS time_zone) b"                      \
+    " " OPENINGS_PAD " AS pad FROM (SELECT (SELECT time_zone FROM business) AS time_zone) b"     \
     " JOIN service s ON s.id = :w_service CROSS JOIN LATERAL (SELECT coalesce(:w_policy::jsonb," \
     " (SELECT rules FROM booking_policy)) AS rules) p CROSS JOIN LATERAL (SELECT"                \
     " coalesce(:w_first, (coalesce(:w_at::timestamptz, now()) AT TIME ZONE b.time_zone)::date)"  \
@@ -56,76 +56,11 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     " (SELECT FROM service_staff x WHERE x.service_id = a.service)) ORDER BY 1 LIMIT " TEXT(     \
         OPENINGS_PEOPLE_MAX) ")"
 
-/* The practice's days, of the padding too. */
-#define DAYS                                                                                   \
-    "days AS MATERIALIZED (SELECT d.day, d.from_s, d.to_s, nullif(d.change_s, 0) AS change_s," \
-    " d.shown_s FROM a CROSS JOIN LATERAL ext.local_days(a.first - a.pad, a.last + a.pad,"     \
-    " a.zone) d)"
-
-/* Which schedule holds for whom on which day; null: the opening hours. */
-#define CHOSEN                                                                             \
-    "chosen AS MATERIALIZED (SELECT p.who, d.day, c.id AS schedule,"                       \
-    " coalesce(c.time_zone, a.zone) AS zone FROM a CROSS JOIN people p CROSS JOIN days d"  \
-    " LEFT JOIN LATERAL (SELECT h.id, h.time_zone FROM schedule h WHERE h.staff_id = p.id" \
-    " AND (h.service_id IS NULL OR h.service_id = a.service)"                              \
-    " AND (h.valid_from IS NULL OR h.valid_from <= d.day)"                                 \
-    " AND (h.valid_to IS NULL OR h.valid_to >= d.day) ORDER BY h.service_id IS NULL,"      \
-    " h.valid_from DESC NULLS LAST, h.id DESC LIMIT 1) c ON true)"
-
-/* The days of each zone there is. */
-#define CLOCKS                                                                              \
-    "clocks AS MATERIALIZED (SELECT a.zone, d.day, d.from_s, d.to_s, d.change_s, d.shown_s" \
-    " FROM a CROSS JOIN days d UNION ALL SELECT z.zone, d.day, d.from_s, d.to_s,"           \
-    " nullif(d.change_s, 0), d.shown_s FROM a CROSS JOIN LATERAL (SELECT DISTINCT c.zone"   \
-    " FROM chosen c WHERE c.zone <> a.zone) z CROSS JOIN LATERAL ext.local_days(a.first"    \
-    " - a.pad, a.last + a.pad, z.zone) d)"
-
-/* Exceptions day by day, of each person. */
-#define OTHERWISE                                                                              \
-    "otherwise AS MATERIALIZED (SELECT p.who, e.effect, e.staff_id IS NOT NULL AS own, d.day," \
-    " coalesce(e.starts, '00:00') AS starts, coalesce(e.minutes, 1440) AS minutes"             \
-    " FROM a JOIN schedule_exception e ON e.last_day >= a.first - a.pad"                       \
-    " AND e.first_day <= a.last + a.pad JOIN people p ON e.staff_id IS NULL"                   \
-    " OR e.staff_id = p.id JOIN days d ON d.day BETWEEN e.first_day AND e.last_day)"
-
-#define NOT_SPECIAL                                                             \
-    "NOT EXISTS (SELECT FROM otherwise x WHERE x.who = h.who AND x.day = h.day" \
-    " AND x.effect = 'special')"
-
-/* Spans of local time with the kind of row they become. */
-#define HOURS                                                                                   \
-    "hours AS (SELECT h.who, h.zone, h.day, CASE s.kind WHEN 'work' THEN 4 ELSE 5 END AS what," \
-    " s.starts, s.minutes FROM chosen h JOIN schedule_span s ON s.schedule_id = h.schedule"     \
-    " AND s.weekday = extract(isodow FROM h.day) AND (s.parity IS NULL"                         \
-    " OR s.parity = mod(extract(week FROM h.day)::int, 2)) WHERE " NOT_SPECIAL                  \
-    " UNION ALL SELECT h.who, h.zone, h.day, 4, o.starts, o.minutes FROM chosen h"              \
-    " JOIN opening_hours o ON o.weekday = extract(isodow FROM h.day)"                           \
-    " WHERE h.schedule IS NULL AND " NOT_SPECIAL                                                \
-    " UNION ALL SELECT y.who, a.zone, y.day, CASE y.effect WHEN 'closed' THEN 6 ELSE 4 END,"    \
-    " y.starts, y.minutes FROM a CROSS JOIN otherwise y WHERE y.effect <> 'special' OR y.own"   \
-    " OR NOT EXISTS (SELECT FROM otherwise x WHERE x.who = y.who AND x.day = y.day AND x.own"   \
-    " AND x.effect = 'special'))"
-
-/* The part of a span on its own day and on the next, before and behind the change of clocks. */
-#define SPANS                                                                                    \
-    "spans AS (SELECT h.who, h.what, p.from_s, p.to_s FROM hours h CROSS JOIN (VALUES (0), (1))" \
-    " n(later) JOIN clocks d ON d.zone = h.zone AND d.day = h.day + n.later"                     \
-    " CROSS JOIN LATERAL (SELECT greatest(0, m.first - n.later * 86400) AS low,"                 \
-    " least(86400, m.first + h.minutes * 60 - n.later * 86400) AS high FROM (SELECT"             \
-    " extract(epoch FROM h.starts)::int AS first) m) w CROSS JOIN LATERAL (VALUES"               \
-    " (d.from_s + w.low, least(d.from_s + w.high, d.change_s, d.to_s)),"                         \
-    " (greatest(d.change_s - d.shown_s + w.low, d.change_s),"                                    \
-    " least(d.change_s - d.shown_s + w.high, d.to_s))) p(from_s, to_s)"                          \
-    " WHERE w.low < w.high AND p.from_s < p.to_s)"
-
 /* Where somebody's visit may matter: a visit and its buffers are shorter than two days. */
 #define AROUND                                                                      \
     "around AS MATERIALIZED (SELECT tstzrange(to_timestamp(min(d.from_s) - 86400)," \
     " to_timestamp(max(d.to_s) + 2 * 86400)) AS span FROM a JOIN days d"            \
     " ON d.day BETWEEN a.first AND a.last)"
-
-#define FIRST_SECOND(time) "floor(extract(epoch FROM " time "))::bigint"
-#define LAST_SECOND(time)  "ceil(extract(epoch FROM " time "))::bigint"
 
 /* A row of enum row: what, whose, up to four numbers (of spans their ends), up to two texts. */
 /* clang-format off */
@@ -155,8 +90,7 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
 
 const struct stmt openings_world = {
     "world",
-    "WITH " ASKED ", " PEOPLE ", " DAYS ", " CHOSEN ", " CLOCKS ", " OTHERWISE ", " HOURS ", " SPANS
-    ", " AROUND ROWS,
+    "WITH " ASKED ", " PEOPLE ", " OPENINGS_RULES ", " AROUND ROWS,
 };
 
 /* ---- rows ---- */
