@@ -4,7 +4,7 @@
 FROM debian:12 AS build
 RUN apt-get update -q \
     && apt-get install -y -q --no-install-recommends gcc libc6-dev cmake ninja-build pkg-config libevent-dev libpq-dev \
-        libjwt-dev libjson-c-dev libssl-dev libsodium-dev libseccomp-dev libzxcvbn-dev libqrencode-dev \
+        libjwt-dev libjson-c-dev libssl-dev libsodium-dev libseccomp-dev libzxcvbn-dev libqrencode-dev libical-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY CMakeLists.txt CMakePresets.json ./
@@ -23,7 +23,7 @@ RUN web/build /pages
 FROM debian:12-slim
 RUN apt-get update -q \
     && apt-get install -y -q --no-install-recommends libevent-2.1-7 libevent-openssl-2.1-7 libpq5 libjwt0 libjson-c5 \
-        libssl3 libsodium23 libseccomp2 libzxcvbn0 libqrencode4 curl ca-certificates \
+        libssl3 libsodium23 libseccomp2 libzxcvbn0 libqrencode4 libical3 curl ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 999 --home-dir /var/lib/gremio --shell /usr/sbin/nologin gremio \
     && install -d -o gremio -g gremio -m 0700 /var/lib/gremio/secrets /var/lib/gremio/router /var/lib/gremio/worker \

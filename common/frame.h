@@ -81,6 +81,7 @@ enum frame_content {
     CONTENT_TEXT,
     CONTENT_HTML,
     CONTENT_SVG,
+    CONTENT_CALENDAR,
     CONTENT_COUNT
 };
 

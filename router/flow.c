@@ -88,6 +88,8 @@ static struct slice content_type(enum frame_content content)
         return SLICE("text/html; charset=utf-8");
     case CONTENT_SVG:
         return SLICE("image/svg+xml");
+    case CONTENT_CALENDAR:
+        return SLICE("text/calendar; charset=utf-8");
     case CONTENT_COUNT:
         break;
     }

@@ -31,6 +31,7 @@ const struct route *const route_tables[] = {
     visit_step_routes,
     hold_routes,
     agenda_routes,
+    calendar_routes,
     availability_routes,
     link_routes,
     link_open_routes,

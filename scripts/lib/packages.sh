@@ -17,6 +17,7 @@ libssl-dev lib openssl
 libsodium-dev lib libsodium
 libseccomp-dev lib libseccomp
 libqrencode-dev lib libqrencode
+libical-dev lib libical
 libzxcvbn-dev file /usr/include/zxcvbn.h
 curl cmd curl
 ca-certificates file /etc/ssl/certs/ca-certificates.crt'
@@ -29,6 +30,7 @@ binutils cmd nm
 librsvg2-bin cmd rsvg-convert
 zbar-tools cmd zbarimg
 jq cmd jq
+python3-icalendar file /usr/lib/python3/dist-packages/icalendar/__init__.py
 chromium cmd chromium
 chromium-driver cmd chromedriver'
 

@@ -199,6 +199,7 @@ static const char *permission(const struct operation *op)
         { "schedule-exceptions", "staff.read", "business.write" },
         { "availability", "appointment.read", NULL },
         { "agenda", "appointment.read", NULL },
+        { "calendar-feeds", "appointment.read", "appointment.read" },
         { "holds", "appointment.book", "appointment.book" },
         { "branding", "business.read", "business.write" },
         { "business", "business.read", "business.write" },
@@ -262,6 +263,9 @@ static int expected(int who, const struct operation *op, enum whose whose)
         return 403;
     }
     int missing = ends(op, "/book") ? 410 : 404;
+    if (about(op, "calendar-feeds") && named) { /* whoever makes one has it */
+        return missing;
+    }
     if (whose == FOREIGN && named) {
         return missing;
     }

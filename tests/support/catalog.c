@@ -99,6 +99,14 @@ void catalog_hold(struct api *owner, struct ids *ids)
     ids->hold = answer_text(r, "token");
 }
 
+void catalog_tokens(struct api *owner, struct ids *ids)
+{
+    struct answer *r = api_send(owner, "POST", "/api/v1/calendar-feeds", NULL, NULL);
+    cr_assert_eq(r->status, 201, "%s", r->http.body);
+    ids->feed = strrchr(answer_text(r, "url"), '/') + 1;
+    catalog_hold(owner, ids);
+}
+
 static const char *id_for(const char *name, const struct ids *ids)
 {
     const struct {
@@ -116,6 +124,7 @@ static const char *id_for(const char *name, const struct ids *ids)
         { "api-key", ids->key },
         { "appointment", ids->appointment },
         { "holds", ids->hold },
+        { "calendars", ids->feed },
         { "guest/appointments", ids->appointment },
     };
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
@@ -132,7 +141,8 @@ char *catalog_path(const struct operation *op, const struct ids *ids)
     if (!brace) {
         return api_text("%s", op->path);
     }
-    const char *resource = op->path + strlen("/api/v1/");
+    bool api = strncmp(op->path, "/api/v1/", strlen("/api/v1/")) == 0;
+    const char *resource = op->path + strlen(api ? "/api/v1/" : "/");
     return api_text("%.*s%s%s", (int)(brace - op->path), op->path, id_for(resource, ids),
                     strchr(brace, '}') + 1);
 }

@@ -18,7 +18,7 @@ struct ids {
     const char *client, *service, *staff, *appointment;
     const char *invitation, *link, *proposal, *role, *key; /* NULL: one that is nowhere */
     const char *schedule, *exception;
-    const char *hold; /* its token; catalog_hold's */
+    const char *hold, *feed; /* their tokens; catalog_tokens' */
 };
 
 #define CATALOG_MAX 200
@@ -29,6 +29,8 @@ struct ids catalog_things(struct api *owner, const char *name, const char *staff
 
 /* Holds the next time that their staff has for their service. */
 void catalog_hold(struct api *owner, struct ids *ids);
+/* That, and a calendar of the owner's. */
+void catalog_tokens(struct api *owner, struct ids *ids);
 
 /* All operations; the document stays in memory until the process ends. The test fails when there is no document. */
 size_t catalog_read(struct api *a, struct operation out[CATALOG_MAX]);

@@ -111,7 +111,7 @@ Test(openapi, every_read_can_be_called)
     static struct operation ops[CATALOG_MAX];
     struct api a = api_login(OWNER_A);
     struct ids ids = catalog_things(&a, api_unique("Doc"), NULL, api_text("%sT09:00", api_day(30)));
-    catalog_hold(&a, &ids);
+    catalog_tokens(&a, &ids);
     size_t n = catalog_read(&a, ops);
     for (size_t i = 0; i < n; i++) {
         if (strcmp(ops[i].method, "GET") == 0 && !catalog_for_guests(&ops[i])) {

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/str.h"
+#include "worker/api/calendar.h"
 
 #define DAYS_MAX   14
 #define GRID_GUEST 30 /* minutes, of a service that says none */
@@ -148,6 +149,9 @@ static const struct param guest_profile_params[] = {
 const struct param guest_vars[] = { WANTED_VAR, { 0 } };
 const struct param guest_step_vars[] = { WANTED_VAR, APPOINTMENT_STEP_VARS, { 0 } };
 const struct param guest_move_vars[] = { WANTED_VAR, APPOINTMENT_PLACE_VARS, OPENINGS_VARS, { 0 } };
+static const struct param guest_feed_vars[] = { WANTED_VAR,
+                                                { .name = "secret_hash", .type = T_TEXT },
+                                                { 0 } };
 static const struct param guest_slots_vars[] = { WANTED_VAR, OPENINGS_VARS, { 0 } };
 
 static const struct stmt *const guest_me_stmts[] = { &guest_me, NULL };
@@ -163,6 +167,8 @@ const struct stmt *const guest_move_stmts[] = {
 };
 static const struct stmt *const guest_profile_stmts[] = { &guest_link, &guest_profile, NULL };
 const struct stmt *const guest_propose_stmts[] = { &guest_link, &guest_propose, NULL };
+static const struct stmt *const guest_ics_stmts[] = { &guest_link, &guest_ics, NULL };
+static const struct stmt *const guest_feed_stmts[] = { &guest_link, &guest_feed, NULL };
 static const struct stmt *const guest_logo_stmts[] = { &guest_logo, NULL };
 
 /* ---- may they ---- */
@@ -249,6 +255,21 @@ static enum err read_one(struct call *c)
 {
     TRY(enter(c, "see"));
     return answer_one(c);
+}
+
+static enum err read_ics(struct call *c)
+{
+    PGresult *rows;
+    TRY(enter(c, "see"));
+    TRY(find(c, &guest_ics, &rows));
+    return calendar_answer(c, rows, call_cell(rows, 0, "practice"), true);
+}
+
+/* The link was opened, with all that it asks for: the feed lives as long as the link. */
+static enum err make_feed(struct call *c)
+{
+    TRY(enter(c, "see"));
+    return calendar_make_feed(c, &guest_feed);
 }
 
 /* ---- slots ---- */
@@ -518,6 +539,35 @@ const struct route guest_routes[] = {
            guest_step_stmts, guest_do_cancel),
     ACTION("reschedule", "Move the appointment to a slot; it keeps its id", guest_move_params,
            guest_move_vars, guest_move_stmts, guest_do_move),
+    {
+        .method = M_GET,
+        .path = "/api/v1/guest/appointments/{id}/ics",
+        .summary = "The appointment as an iCalendar file",
+        .need = PERM_GUEST,
+        .cost = COST_FAST,
+        .params = guest_one_params,
+        .vars = guest_vars,
+        .columns = calendar_columns,
+        .stmts = guest_ics_stmts,
+        .handler = read_ics,
+        .shape = SHAPE_RAW,
+        .success = 200,
+        .etag = true,
+    },
+    {
+        .method = M_POST,
+        .path = "/api/v1/guest/calendar-feeds",
+        .summary =
+            "Make a calendar of the link's visits to subscribe to: it lives as long as the link",
+        .need = PERM_GUEST,
+        .cost = COST_FAST,
+        .vars = guest_feed_vars,
+        .columns = calendar_feed_columns,
+        .stmts = guest_feed_stmts,
+        .handler = make_feed,
+        .shape = SHAPE_ONE,
+        .success = 201,
+    },
     {
         .method = M_GET,
         .path = "/api/v1/guest/profile",

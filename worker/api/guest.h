@@ -20,6 +20,8 @@ extern const struct stmt guest_one;
 extern const struct stmt guest_find;
 /* The visit as openings.h is asked for others of its kind: as long, with the buffers and by the rules that were agreed. */
 extern const struct stmt guest_wish;
+extern const struct stmt guest_ics;
+extern const struct stmt guest_feed;
 extern const struct stmt guest_profile;
 /* Proposes contact data, on top of what is proposed already: what is as the practice has it is no part of it. No row: nothing differs. */
 extern const struct stmt guest_propose;

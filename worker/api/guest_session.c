@@ -78,7 +78,10 @@ static void write_ways(struct guest_page *p, const PGresult *rows, int row)
         html_fmt(p->out, "<a class=\"button second\" href=\"/i/cancel?appointment=%s\">%s</a>", id,
                  guest_page_say(p->call, "Cancelar cita", "Cancel it"));
     }
-    sbuf_text(p->out, "</p>");
+    html_fmt(p->out,
+             "</p><p><a class=\"button second\" href=\"/api/v1/guest/appointments/%s/ics\""
+             " download=\"cita.ics\">%s</a></p>",
+             id, guest_page_say(p->call, "Añadir a mi calendario", "Add to my calendar"));
 }
 
 /* "You can change it until ...": one sentence for each that is allowed. */

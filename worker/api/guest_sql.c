@@ -3,6 +3,8 @@
  * shown by. What may be chosen from is openings.h's. */
 #include "worker/api/guest.h"
 
+#include "worker/api/calendar.h"
+
 /* Of appointment a: the link covers it. */
 #define COVERED                                                               \
     " JOIN access_link l ON l.id = :me_session AND l.client_id = a.client_id" \
@@ -80,6 +82,20 @@ const struct stmt guest_wish = {
     " a.policy, extract(epoch FROM a.ends_at - a.starts_at)::bigint AS seconds,"
     " extract(epoch FROM a.starts_at)::bigint AS start, w.move_why"
     " FROM appointment a" COVERED CAN " WHERE a.id = :id",
+};
+
+const struct stmt guest_ics = {
+    "ics",
+    "SELECT " CALENDAR_EVENT " FROM appointment a CROSS JOIN business b" COVERED
+    " WHERE a.id = :id",
+};
+
+const struct stmt guest_feed = {
+    "feed",
+    "INSERT INTO calendar_feed AS f(id, secret_hash, link_id) SELECT :new_id,"
+    " :secret_hash::bytea, l.id FROM access_link l WHERE l.id = :me_session AND " LINK_ALIVE
+    " AND (SELECT count(*) FROM calendar_feed o WHERE o.link_id = l.id AND o.revoked_at IS NULL)"
+    " < 5 RETURNING f.id, f.created_at",
 };
 
 const struct stmt guest_profile = {
