@@ -617,7 +617,79 @@ static void compare_others(struct place *p, const struct world *w, struct answer
     cr_expect(!first || strcmp(answer_text(slots, "next.at"), first) == 0, "%s is next", first);
 }
 
-static size_t check_world(struct place *p, struct world *w, size_t *open)
+/* ---- booking ---- */
+
+#define HOURS_BITS (CLOSED | EXCEPTION | BREAK) /* staff are bound by these alone */
+
+static unsigned why_of(const struct answer *r)
+{
+    unsigned why = 0;
+    for (int i = 0; i < answer_count(r, "why"); i++) {
+        for (unsigned b = 0; b < ARRAY_LEN(bit_names); b++) {
+            why |= strcmp(answer_text(r, api_text("why.%d", i)), bit_names[b]) == 0 ? 1u << b : 0;
+        }
+    }
+    return why;
+}
+
+static void undo(const struct place *p, const char *id)
+{
+    static const char *const from[] = { "appointment_event", "allocation", "client_busy" };
+    for (size_t i = 0; i < ARRAY_LEN(from); i++) {
+        db_do(p->db, api_text("DELETE FROM %s WHERE appointment_id = '%s'", from[i], id));
+    }
+    db_do(p->db, api_text("DELETE FROM appointment WHERE id = '%s'", id));
+}
+
+/* What was said of a start is what a booking of it meets, for the same reasons. */
+static void try_booking(struct place *p, const struct world *w, int person, int64_t at,
+                        unsigned said)
+{
+    char when[32];
+    time_t start = (time_t)(w->start + at * MINUTE);
+    struct tm t;
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&start, &t));
+    struct answer *r = api_book(&p->api, p->client, p->service, p->staff[person], when);
+    if (said & HOURS_BITS) {
+        cr_expect_str_eq(answer_code(r), "outside_hours", "%s %x: %s", when, said, r->http.body);
+        cr_expect_eq(why_of(r), said & HOURS_BITS, "%s %x: %s", when, said, r->http.body);
+    } else if (said & (BUSY | BUFFER)) {
+        cr_expect_str_eq(answer_code(r), "slot_taken", "%s %x: %s", when, said, r->http.body);
+    } else {
+        cr_expect_eq(r->status, 201, "%s %x: %s", when, said, r->http.body);
+    }
+    if (r->status == 201) {
+        undo(p, answer_text(r, "id"));
+    }
+}
+
+/* Some of each kind: of what is said, the first starts of a day that say it. */
+static size_t try_bookings(struct place *p, const struct world *w, unsigned char *said[PEOPLE],
+                           int64_t now)
+{
+    size_t n = 0;
+    for (int k = 0; k < PEOPLE; k++) {
+        int64_t last_day = -1;
+        bool tried[256] = { false };
+        for (int64_t at = 0; at < MINUTES; at++) {
+            int64_t start = w->start + at * MINUTE;
+            if (w->clocks[0][at].day != last_day) {
+                last_day = w->clocks[0][at].day;
+                memset(tried, 0, sizeof tried);
+            }
+            if (said[k][at] == 0xff || tried[said[k][at]] || start < now - 360 * DAY ||
+                start > now + 720 * DAY) {
+                continue;
+            }
+            tried[said[k][at]] = true;
+            try_booking(p, w, k, at, said[k][at]);
+            n++;
+        }
+    }
+    return n;
+}
+
+static size_t check_world(struct place *p, struct world *w, size_t *open, size_t *booked)
 {
     static unsigned char lines[PEOPLE][MINUTES];
     unsigned char *said[PEOPLE] = { lines[0], lines[1] };
@@ -635,6 +707,7 @@ static size_t check_world(struct place *p, struct world *w, size_t *open)
     }
     size_t n = compare(w, said, now, open);
     compare_others(p, w, r);
+    *booked += try_bookings(p, w, said, now);
     wipe(w);
     return n;
 }
@@ -642,16 +715,18 @@ static size_t check_world(struct place *p, struct world *w, size_t *open)
 static void check_zones(const char *slug, const char *const *zones, size_t count)
 {
     struct place p = place_open(slug);
-    size_t starts = 0, open = 0, worlds = 0;
+    size_t starts = 0, open = 0, worlds = 0, booked = 0;
     for (size_t z = 0; z < count; z++) {
         for (int round = 0; round < ROUNDS; round++, worlds++) {
             static struct world w;
             make_world(&w, zones[z], round);
-            starts += check_world(&p, &w, &open);
+            starts += check_world(&p, &w, &open, &booked);
         }
     }
-    printf("slots: %zu zones, %zu worlds, %zu starts compared, %zu of them possible\n", count,
-           worlds, starts, open);
+    printf("slots: %zu zones, %zu worlds, %zu starts compared, %zu of them possible, %zu tried by "
+           "a booking\n",
+           count, worlds, starts, open, booked);
+    cr_expect_gt(booked, worlds);
     cr_expect_gt(open, starts / 100);
     place_close(&p);
 }
