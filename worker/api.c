@@ -18,6 +18,7 @@ const struct route *const route_tables[] = {
     opening_hours_routes,
     schedule_routes,
     schedule_exception_routes,
+    holiday_routes,
     branding_routes,
     staff_routes,
     role_routes,

@@ -65,6 +65,7 @@ static const struct {
     [T_CHOICE] = { "string", "" },
     [T_CURSOR] = { "string", "" },
     [T_PASSWORD] = { "string", ",\"format\":\"password\",\"minLength\":1,\"maxLength\":256" },
+    [T_FILE] = { "string", "" },
     [T_WORDS] = { "array", ",\"minItems\":1,\"uniqueItems\":true" },
     [T_SPANS] = { "array", "" },
     [T_IDS] = { "array", ",\"maxItems\":200,\"items\":{\"type\":\"string\",\"format\":\"uuid\","

@@ -116,8 +116,8 @@ static const struct params_fault *check_text(const struct param *row, struct sli
     return keep(s, arena, out);
 }
 
-static const struct params_fault *check_password(const struct param *row, struct slice s,
-                                                 struct arena *arena, struct value *out)
+static const struct params_fault *check_bytes(const struct param *row, struct slice s,
+                                              struct arena *arena, struct value *out)
 {
     int64_t min, max;
     params_bounds(row, &min, &max);
@@ -584,7 +584,8 @@ const struct params_fault *params_text(const struct param *row, struct slice s, 
     case T_TEXT:
         return check_text(row, s, arena, out);
     case T_PASSWORD:
-        return check_password(row, s, arena, out);
+    case T_FILE:
+        return check_bytes(row, s, arena, out);
     case T_INT:
         return check_int(row, s, arena, out);
     case T_BOOL:

@@ -91,8 +91,8 @@ static const char *name_fault(const struct column *columns, size_t i)
 
 static bool type_is_output(enum type t)
 {
-    return t >= T_TEXT && t <= T_JSON && t != T_CURSOR && t != T_PASSWORD && t != T_WORDS &&
-           t != T_SPANS && t != T_IDS;
+    return t >= T_TEXT && t <= T_JSON && t != T_CURSOR && t != T_PASSWORD && t != T_FILE &&
+           t != T_WORDS && t != T_SPANS && t != T_IDS;
 }
 
 static enum err compile_column(const struct column *columns, size_t i, struct render_plan *out,
@@ -256,6 +256,7 @@ static void put_cell(const struct render_cell *c, const PGresult *rows, int row,
     case T_CHOICE:
     case T_CURSOR:
     case T_PASSWORD:
+    case T_FILE:
     case T_WORDS:
     case T_SPANS:
     case T_IDS:

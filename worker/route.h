@@ -26,6 +26,7 @@ enum type {
     T_CHOICE,   /* one of .choices, words separated by a blank */
     T_CURSOR,   /* opaque, made by the list itself */
     T_PASSWORD, /* 1 to 256 bytes, any UTF-8 */
+    T_FILE,     /* text of a file, any UTF-8: min and max in bytes */
     T_WORDS,    /* a list of words of .choices, none twice: '{see,cancel}' */
     T_SPANS, /* a list of times of one day, in order, none over another: '{09:00-14:00,16:00-02:00}' (the next day). With .choices (the days'
                 names) of a week, in any order, none twice: '{monday 09:00-14:00,monday 11:00-11:15 odd break}'. At most .max of them */
@@ -196,9 +197,9 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     second_factor_routes[], step_up_routes[], business_factor_routes[], me_routes[],
     business_routes[], staff_routes[], role_routes[], api_key_routes[], service_routes[],
     client_routes[], appointment_routes[], visit_step_routes[], hold_routes[], agenda_routes[],
-    calendar_routes[], link_routes[], link_open_routes[], guest_routes[], proposal_routes[],
-    booking_policy_routes[], opening_hours_routes[], branding_routes[], schedule_routes[],
-    schedule_exception_routes[], service_staff_routes[], availability_routes[],
+    calendar_routes[], holiday_routes[], link_routes[], link_open_routes[], guest_routes[],
+    proposal_routes[], booking_policy_routes[], opening_hours_routes[], branding_routes[],
+    schedule_routes[], schedule_exception_routes[], service_staff_routes[], availability_routes[],
     guest_landing_routes[], guest_session_routes[], guest_move_routes[], guest_cancel_routes[],
     guest_profile_routes[], guest_leave_routes[], openapi_routes[];
 

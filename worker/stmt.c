@@ -58,6 +58,7 @@ static Oid type_oid(enum type t)
     case T_CHOICE:
     case T_CURSOR:
     case T_PASSWORD:
+    case T_FILE:
     case T_WORDS:
     case T_SPANS:
     case T_IDS:

@@ -190,6 +190,7 @@ static const char *text_for(struct json_object *schema, const char *name, const 
         { "role", "read_only" },
         { "permissions", "client.read" },
         { "logo", "iVBORw0KGgo=" },
+        { "ics", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n" },
     };
     if (strcmp(f, "uuid") == 0) {
         return id_for(name, ids);
