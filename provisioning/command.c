@@ -9,9 +9,11 @@
 #include "provisioning/db.h"
 
 const struct command *const command_groups[] = {
-    cmd_init_commands,    cmd_tenant_commands,   cmd_import_commands,
-    cmd_migrate_commands, cmd_operator_commands, cmd_account_commands,
-    cmd_keys_commands,    cmd_demo_commands,     NULL,
+    cmd_init_commands,     cmd_tenant_commands,
+    cmd_import_commands,   cmd_migrate_commands,
+    cmd_operator_commands, cmd_account_commands,
+    cmd_keys_commands,     cmd_tz_commands,
+    cmd_demo_commands,     NULL,
 };
 
 static bool words_match(const struct command *c, int argc, char **argv)

@@ -67,6 +67,7 @@ extern const struct command cmd_migrate_commands[];
 extern const struct command cmd_operator_commands[];
 extern const struct command cmd_account_commands[];
 extern const struct command cmd_keys_commands[];
+extern const struct command cmd_tz_commands[];
 extern const struct command cmd_demo_commands[];
 
 #endif

@@ -87,9 +87,47 @@ static enum err keep(const struct bounds *b, const struct event *e, struct icalt
     return OK;
 }
 
+static bool is_empty(const short *list)
+{
+    return list[0] == ICAL_RECURRENCE_ARRAY_MAX;
+}
+
+/* Some month of the rule has that day; from its end too. */
+static bool has_day(const struct icalrecurrencetype *r, int day)
+{
+    bool has = is_empty(r->by_month) && abs(day) >= 1 && abs(day) <= 31;
+    for (int i = 0; r->by_month[i] != ICAL_RECURRENCE_ARRAY_MAX; i++) {
+        int month = r->by_month[i];
+        has |= month >= 1 && month <= 12 && abs(day) >= 1 &&
+               abs(day) <= icaltime_days_in_month(month, 2000);
+    }
+    return has;
+}
+
+/* Of a yearly rule: it comes true again and again. libical looks for the next time of one that never does until the end of its calendar, which takes long: what
+ * holidays have is followed (a month, a day of it, the nth of a weekday), nothing else. */
+static bool is_followed(const struct icalrecurrencetype *r)
+{
+    bool plain = r->freq == ICAL_YEARLY_RECURRENCE && !r->rscale && r->interval == 1 &&
+                 is_empty(r->by_second) && is_empty(r->by_minute) && is_empty(r->by_hour) &&
+                 is_empty(r->by_year_day) && is_empty(r->by_week_no) && is_empty(r->by_set_pos);
+    bool days = !is_empty(r->by_month_day);
+    for (int i = 0; plain && r->by_month_day[i] != ICAL_RECURRENCE_ARRAY_MAX; i++) {
+        plain = has_day(r, r->by_month_day[i]);
+    }
+    for (int i = 0; plain && r->by_day[i] != ICAL_RECURRENCE_ARRAY_MAX; i++) {
+        int nth = abs(icalrecurrencetype_day_position(r->by_day[i]));
+        plain = nth == 0 || (!days && nth <= 4);
+    }
+    return plain;
+}
+
 /* Ends with the bounds: a rule that goes on for ever is followed to there, and a hundred years at most. */
 static enum err keep_yearly(const struct bounds *b, const struct event *e)
 {
+    if (b->out->yearly++ == ICAL_DAYS_YEARLY_MAX) {
+        return E_LIMIT;
+    }
     icalrecur_iterator *i = icalrecur_iterator_new(e->rule, e->first);
     enum err err = i ? OK : skip(b->out, e->uid, "recurrence");
     for (int n = 0; i && err == OK && n < 400; n++) {
@@ -158,7 +196,7 @@ static enum err take_event(icalcomponent *c, const struct bounds *b)
         return keep(b, &e, e.first);
     }
     e.rule = icalproperty_get_rrule(rule);
-    e.yearly = e.rule.freq == ICAL_YEARLY_RECURRENCE && !e.rule.rscale;
+    e.yearly = is_followed(&e.rule);
     return e.yearly ? keep_yearly(b, &e) : skip(b->out, uid, "recurrence");
 }
 
@@ -197,7 +235,7 @@ static bool is_sane(struct slice text)
 enum err ical_days_read(struct slice text, const char *from, const char *to, struct ical_days *out)
 {
     const struct bounds b = { .from = from, .to = to, .out = out };
-    out->count = out->skipped_count = 0;
+    out->count = out->skipped_count = out->yearly = 0;
     if (!is_sane(text)) {
         return E_BAD_REQUEST;
     }

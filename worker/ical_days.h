@@ -9,6 +9,7 @@
 
 #define ICAL_DAYS_TEXT_MAX   262144 /* bytes of a file */
 #define ICAL_DAYS_MAX        400    /* days and spans of days that one file may come to */
+#define ICAL_DAYS_YEARLY_MAX 50     /* events with a yearly rule */
 #define ICAL_DAYS_UID_MAX    200
 #define ICAL_DAYS_REASON_MAX 200 /* bytes; longer names are cut */
 
@@ -26,10 +27,10 @@ struct ical_days {
         char uid[ICAL_DAYS_UID_MAX + 1];
         const char *why; /* "no_uid", "not_whole_days", "recurrence", "too_long" */
     } skipped[ICAL_DAYS_MAX];
-    size_t skipped_count;
+    size_t skipped_count, yearly;
 };
 
-/* Reads what ends on from or later and begins before to ("2027-01-01"). E_BAD_REQUEST: text is no calendar; E_LIMIT: it comes to more than ICAL_DAYS_MAX. */
+/* Reads what ends on from or later and begins before to ("2027-01-01"). E_BAD_REQUEST: text is no calendar; E_LIMIT: it comes to more than is taken. */
 MUST_USE enum err ical_days_read(struct slice text, const char *from, const char *to,
                                  struct ical_days *out);
 

@@ -110,8 +110,10 @@ static enum err read_file(struct call *c, struct ical_days *days)
     }
     if (e == E_LIMIT) {
         return call_refuse_field(c, "/ics", "too_many",
-                                 "Tiene más de " TEXT(ICAL_DAYS_MAX) " días o eventos",
-                                 "It has more than " TEXT(ICAL_DAYS_MAX) " days or events");
+                                 "Tiene más de " TEXT(ICAL_DAYS_MAX) " días o " TEXT(
+                                     ICAL_DAYS_YEARLY_MAX) " eventos anuales",
+                                 "It has more than " TEXT(ICAL_DAYS_MAX) " days or " TEXT(
+                                     ICAL_DAYS_YEARLY_MAX) " yearly events");
     }
     return e;
 }
@@ -149,7 +151,7 @@ const struct route holiday_routes[] = {
         .path = "/api/v1/schedule-exceptions/import",
         .summary = "Close the practice on the days of an iCalendar file: holidays",
         .need = PERM_BUSINESS_WRITE,
-        .cost = COST_SLOW,
+        .cost = COST_FAST,
         .max_body = 640 * 1024,
         .params = import_params,
         .vars = import_vars,
