@@ -183,7 +183,8 @@ Test(holds, what_is_over_is_swept_away_by_itself)
                            NULL),
                  1, "its end is known to who sweeps");
     expire_all(&d);
-    db_do(d.db, "UPDATE public.due_work SET due_at = now() WHERE kind = 'agenda'");
+    db_do(d.db,
+          "UPDATE public.due_work SET due_at = now(), raised = raised + 1 WHERE kind = 'agenda'");
     cr_expect(wait_until(is_swept, &d, WAIT_LONG_MS));
     cr_expect_eq(
         db_number(d.db, "SELECT count(*) FROM hold WHERE staff_id = $1::uuid", d.staff, NULL), 0);
