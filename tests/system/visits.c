@@ -353,7 +353,8 @@ Test(visits, beside_another_visit_on_purpose)
 
 Test(visits, a_clients_move_waits_for_staff_where_the_policy_says_so)
 {
-    struct desk d = desk_open();
+    struct desk d = desk_of("owner-c@example.com",
+                            "practice-c"); /* whose policy nobody else books by */
     int version = (int)answer_int(api_get(&d.owner, "/api/v1/booking-policy"), "version");
     struct answer *r = api_patch(&d.owner, "/api/v1/booking-policy", version,
                                  "{\"approve_moves\":true,\"answer_min\":60}");
