@@ -72,6 +72,9 @@ const struct stmt appointment_sweep = {
     "DELETE FROM allocation WHERE resource_id = :to_staff AND expires_at <= now()",
 };
 
+/* Fragments and texts below stand as the statements read. */
+/* clang-format off */
+
 /* The staff's time is taken first (met waits for taken), so that a slot which is taken is called so even when the client
  * is busy then as well. The names are read as the foreign keys will: a renaming is waited for. */
 const struct stmt appointment_book = {
@@ -83,45 +86,22 @@ const struct stmt appointment_book = {
     " SELECT :new_id, c.id, c.name, s.id, s.name, t.id, t.name, :to_state, v.starts_at,"
     " v.ends_at, v.starts_at AT TIME ZONE b.time_zone, v.ends_at AT TIME ZONE b.time_zone,"
     " b.time_zone, s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes,"
-    " p.rules, " EXPIRES(":to_state", "p.rules", "v.starts_at") ", " LANE(
-        "t.id", ":new_id", "v.starts_at - make_interval(mins => s.buffer_before_min)",
-        "v.ends_at + make_interval(mins => s.buffer_after_min)") " FROM client c, service s, staff "
-                                                                 "t, (SELECT (SELECT rules FROM "
-                                                                 "booking_policy) AS rules) "
-                                                                 "p, " ZONE " b, LATERAL (SELECT "
-                                                                 ":instant::timestamptz "
-                                                                 "AS starts_at,"
-                                                                 " :instant::timestamptz + "
-                                                                 "make_interval(mins => "
-                                                                 "coalesce(:to_minutes::int, "
-                                                                 "s.duration_min))"
-                                                                 " AS ends_at) v WHERE c.id = "
-                                                                 ":to_client AND s.id = "
-                                                                 ":to_service AND t.id = :to_staff"
-                                                                 " FOR KEY SHARE OF c, s, t "
-                                                                 "RETURNING " ROW "),"
-                                                                 " taken AS (INSERT INTO "
-                                                                 "allocation(id, resource_id, "
-                                                                 "lane, busy, kind, appointment_id)"
-                                                                 " SELECT :allocation_id, "
-                                                                 "m.staff_id, m.lane, " STAFF_TIME
-                                                                 ", 'visit', m.id FROM moved m"
-                                                                 " RETURNING appointment_id),"
-                                                                 " met AS (INSERT INTO "
-                                                                 "client_busy(appointment_id, "
-                                                                 "client_id, busy)"
-                                                                 " SELECT m.id, "
-                                                                 "m.client_id, " CLIENT_TIME
-                                                                 " FROM moved m JOIN taken ON "
-                                                                 "appointment_id = m.id),"
-                                                                 " told AS (INSERT INTO "
-                                                                 "appointment_event(appointment_id,"
-                                                                 " seq, actor_kind, actor_id, "
-                                                                 "link_id,"
-                                                                 " to_state, change) SELECT m.id, "
-                                                                 "m.version, " ACTOR
-                                                                 ", m.state, " TOLD
-                                                                 " FROM moved m)" ANSWER,
+    " p.rules, " EXPIRES(":to_state", "p.rules", "v.starts_at") ", "
+    LANE("t.id", ":new_id", "v.starts_at - make_interval(mins => s.buffer_before_min)",
+         "v.ends_at + make_interval(mins => s.buffer_after_min)")
+    " FROM client c, service s, staff t,"
+    " (SELECT (SELECT rules FROM booking_policy) AS rules) p, " ZONE " b, LATERAL (SELECT"
+    " :instant::timestamptz AS starts_at, :instant::timestamptz"
+    " + make_interval(mins => coalesce(:to_minutes::int, s.duration_min)) AS ends_at) v"
+    " WHERE c.id = :to_client AND s.id = :to_service AND t.id = :to_staff"
+    " FOR KEY SHARE OF c, s, t RETURNING " ROW "),"
+    " taken AS (INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id)"
+    " SELECT :allocation_id, m.staff_id, m.lane, " STAFF_TIME ", 'visit', m.id FROM moved m"
+    " RETURNING appointment_id),"
+    " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
+    " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m JOIN taken ON appointment_id = m.id),"
+    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
+    " to_state, change) SELECT m.id, m.version, " ACTOR ", m.state, " TOLD " FROM moved m)" ANSWER,
 };
 
 const struct stmt appointment_find = {
@@ -141,8 +121,7 @@ const struct stmt appointment_place = {
     " starts_at = n.starts_at, ends_at = n.starts_at + n.length, time_zone = n.time_zone,"
     " local_start = n.starts_at AT TIME ZONE n.time_zone,"
     " local_end = (n.starts_at + n.length) AT TIME ZONE n.time_zone,"
-    " buffer_before_min = CASE WHEN n.other THEN n.before ELSE a.buffer_before_min END,"
-    " buffer_after_min = CASE WHEN n.other THEN n.after ELSE a.buffer_after_min END,"
+    " buffer_before_min = n.before, buffer_after_min = n.after,"
     " price_minor = CASE WHEN n.other THEN n.price_minor ELSE a.price_minor END,"
     " currency = CASE WHEN n.other THEN n.currency ELSE a.currency END,"
     " notes = CASE WHEN :note_given THEN :to_notes ELSE a.notes END,"
@@ -151,83 +130,41 @@ const struct stmt appointment_place = {
     " client_confirmed_at = CASE WHEN a.starts_at = n.starts_at THEN a.client_confirmed_at END,"
     " reschedules = a.reschedules + (a.starts_at <> n.starts_at OR a.staff_id <> :to_staff)::int,"
     " state = coalesce(:to_state, a.state),"
-    " expires_at = " EXPIRES(
-        "coalesce(:to_state, a.state)", "a.policy",
-        "n.starts_at") ","
-                       " lane = " LANE(
-                           ":to_staff", ":id",
-                           "n.starts_at - make_interval(mins => CASE WHEN n.other THEN n.before"
-                           " ELSE a.buffer_before_min END)",
-                           "n.starts_at + n.length + make_interval(mins => CASE WHEN n.other THEN "
-                           "n.after"
-                           " ELSE a.buffer_after_min END)") ","
-                                                            " version = a.version + 1, updated_at "
-                                                            "= now()"
-                                                            " FROM (SELECT o.id, s.id AS "
-                                                            "service_id, s.name AS service_name, "
-                                                            "t.name AS staff_name,"
-                                                            " s.id <> o.service_id AS other,"
-                                                            " s.buffer_before_min AS before, "
-                                                            "s.buffer_after_min AS after, "
-                                                            "s.price_minor, s.currency,"
-                                                            " b.time_zone, :instant::timestamptz "
-                                                            "AS starts_at,"
-                                                            " CASE WHEN :to_minutes IS NOT NULL "
-                                                            "THEN make_interval(mins => "
-                                                            ":to_minutes::int)"
-                                                            " WHEN s.id <> o.service_id THEN "
-                                                            "make_interval(mins => s.duration_min)"
-                                                            " ELSE o.ends_at - o.starts_at END AS "
-                                                            "length,"
-                                                            " o.starts_at AS old_start, o.ends_at "
-                                                            "AS old_end, o.staff_id AS old_staff,"
-                                                            " o.service_id AS old_service, o.state "
-                                                            "AS old_state"
-                                                            " FROM appointment o, service s, staff "
-                                                            "t, " ZONE " b"
-                                                            " WHERE o.id = :id AND s.id = "
-                                                            ":to_service AND t.id = :to_staff) n"
-                                                            " WHERE a.id = :id"
-                                                            " RETURNING " ROW
-                                                            ", n.old_start, n.old_end, "
-                                                            "n.old_staff, n.old_service, "
-                                                            "n.old_state),"
-                                                            " taken AS (UPDATE allocation l SET "
-                                                            "resource_id = m.staff_id, lane = "
-                                                            "m.lane,"
-                                                            " busy = " STAFF_TIME
-                                                            " FROM moved m WHERE l.appointment_id "
-                                                            "= :id RETURNING l.appointment_id),"
-                                                            " met AS (UPDATE client_busy y SET "
-                                                            "busy = " CLIENT_TIME
-                                                            " FROM moved m JOIN taken ON "
-                                                            "appointment_id = m.id WHERE "
-                                                            "y.appointment_id = :id),"
-                                                            " told AS (INSERT INTO "
-                                                            "appointment_event(appointment_id, "
-                                                            "seq, actor_kind, actor_id, link_id,"
-                                                            " from_state, to_state, change)"
-                                                            " SELECT m.id, m.version, " ACTOR
-                                                            ", m.old_state, m.state, " TOLD " || "
-                                                            "jsonb_strip_nulls(jsonb_build_object("
-                                                            "'starts_at', CASE WHEN m.starts_at <> "
-                                                            "m.old_start"
-                                                            " THEN jsonb_build_array(m.old_start, "
-                                                            "m.starts_at) END,"
-                                                            " 'ends_at', CASE WHEN m.ends_at <> "
-                                                            "m.old_end"
-                                                            " THEN jsonb_build_array(m.old_end, "
-                                                            "m.ends_at) END,"
-                                                            " 'staff_id', CASE WHEN m.staff_id <> "
-                                                            "m.old_staff"
-                                                            " THEN jsonb_build_array(m.old_staff, "
-                                                            "m.staff_id) END,"
-                                                            " 'service_id', CASE WHEN m.service_id "
-                                                            "<> m.old_service"
-                                                            " THEN "
-                                                            "jsonb_build_array(m.old_service, "
-                                                            "m.service_id) END)) FROM moved "
-                                                            "m)" ANSWER,
+    " expires_at = " EXPIRES("coalesce(:to_state, a.state)", "a.policy", "n.starts_at") ","
+    " lane = " LANE(":to_staff", ":id", "n.starts_at - make_interval(mins => n.before)",
+                    "n.starts_at + n.length + make_interval(mins => n.after)") ","
+    " version = a.version + 1, updated_at = now()"
+    " FROM (SELECT o.id, s.id AS service_id, s.name AS service_name, t.name AS staff_name,"
+    " s.id <> o.service_id AS other, s.price_minor, s.currency,"
+    " CASE WHEN s.id <> o.service_id THEN s.buffer_before_min ELSE o.buffer_before_min END"
+    " AS before,"
+    " CASE WHEN s.id <> o.service_id THEN s.buffer_after_min ELSE o.buffer_after_min END AS after,"
+    " b.time_zone, :instant::timestamptz AS starts_at,"
+    " CASE WHEN :to_minutes IS NOT NULL THEN make_interval(mins => :to_minutes::int)"
+    " WHEN s.id <> o.service_id THEN make_interval(mins => s.duration_min)"
+    " ELSE o.ends_at - o.starts_at END AS length,"
+    " o.starts_at AS old_start, o.ends_at AS old_end, o.staff_id AS old_staff,"
+    " o.service_id AS old_service, o.state AS old_state"
+    " FROM appointment o, service s, staff t, " ZONE " b"
+    " WHERE o.id = :id AND s.id = :to_service AND t.id = :to_staff) n"
+    " WHERE a.id = :id"
+    " RETURNING " ROW ", n.old_start, n.old_end, n.old_staff, n.old_service, n.old_state),"
+    " taken AS (UPDATE allocation l SET resource_id = m.staff_id, lane = m.lane,"
+    " busy = " STAFF_TIME " FROM moved m WHERE l.appointment_id = :id"
+    " RETURNING l.appointment_id),"
+    " met AS (UPDATE client_busy y SET busy = " CLIENT_TIME
+    " FROM moved m JOIN taken ON appointment_id = m.id WHERE y.appointment_id = :id),"
+    " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
+    " from_state, to_state, change) SELECT m.id, m.version, " ACTOR ", m.old_state, m.state, " TOLD
+    " || jsonb_strip_nulls(jsonb_build_object("
+    " 'starts_at', CASE WHEN m.starts_at <> m.old_start"
+    " THEN jsonb_build_array(m.old_start, m.starts_at) END,"
+    " 'ends_at', CASE WHEN m.ends_at <> m.old_end"
+    " THEN jsonb_build_array(m.old_end, m.ends_at) END,"
+    " 'staff_id', CASE WHEN m.staff_id <> m.old_staff"
+    " THEN jsonb_build_array(m.old_staff, m.staff_id) END,"
+    " 'service_id', CASE WHEN m.service_id <> m.old_service"
+    " THEN jsonb_build_array(m.old_service, m.service_id) END)) FROM moved m)" ANSWER,
 };
 
 const struct stmt appointment_note = {
@@ -240,7 +177,6 @@ const struct stmt appointment_note = {
     " SELECT m.id, m.version, " ACTOR ", m.state, m.state FROM moved m)" ANSWER,
 };
 
-/* clang-format off */
 #define STEP                                                                                       \
     "WITH moved AS ("                                                                              \
     "UPDATE appointment a SET state = :to_state, version = a.version + 1, updated_at = now(),"     \
@@ -261,7 +197,6 @@ const struct stmt appointment_note = {
     " SELECT m.id, m.version, " ACTOR ", m.old_state, m.state,"                                    \
     " CASE WHEN :why::text IS NULL THEN '{}' ELSE jsonb_build_object('reason', :why) END"          \
     " FROM moved m)" ANSWER
-/* clang-format on */
 
 const struct stmt appointment_step = {
     "step",
@@ -294,3 +229,5 @@ const struct stmt appointment_history = {
     " LEFT JOIN staff t ON t.id = e.actor_id LEFT JOIN client c ON c.id = e.actor_id"
     " ORDER BY e.seq",
 };
+
+/* clang-format on */
