@@ -55,6 +55,8 @@
       "The current state does not allow this")                                                     \
     X(E_OUTSIDE_HOURS, 409, "outside_hours", false, "Está fuera del horario de esa persona",       \
       "That is outside that person's hours")                                                       \
+    X(E_NO_ASSET, 409, "no_asset", false, "No hay sala, sillón o equipo libre a esa hora",         \
+      "No room, chair or device that it needs is free then")                                       \
     X(E_LIMIT, 409, "limit_reached", false, "Ya hay tantos como se permiten",                      \
       "There are as many as are allowed already")                                                  \
     X(E_CUTOFF, 409, "cutoff_passed", false, "Ya es tarde para hacerlo por enlace; llame",         \

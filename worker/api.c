@@ -26,6 +26,7 @@ const struct route *const route_tables[] = {
     invitation_routes,
     joining_routes,
     service_routes,
+    asset_routes,
     service_staff_routes,
     client_routes,
     appointment_routes,

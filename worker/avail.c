@@ -110,6 +110,83 @@ unsigned avail_judge(const struct avail_resource *r, const struct avail_visit *v
     return why;
 }
 
+/* ---- how much there is ---- */
+
+/* Days since the Monday of the day's week; 1970-01-01 was a Thursday. */
+static int64_t monday_of(int64_t day)
+{
+    return day - (day + 3) % 7;
+}
+
+bool avail_over(const struct avail_load *loads, size_t n, const struct avail_caps *caps,
+                int64_t day, int minutes)
+{
+    struct avail_load of_day = { .visits = 1, .minutes = minutes }, of_week = of_day;
+    for (size_t i = 0; i < n; i++) {
+        bool same = loads[i].day == day, week = monday_of(loads[i].day) == monday_of(day);
+        of_day.visits += same ? loads[i].visits : 0;
+        of_day.minutes += same ? loads[i].minutes : 0;
+        of_week.visits += week ? loads[i].visits : 0;
+        of_week.minutes += week ? loads[i].minutes : 0;
+    }
+    return (caps->day_visits && of_day.visits > caps->day_visits) ||
+           (caps->day_minutes && of_day.minutes > caps->day_minutes) ||
+           (caps->week_visits && of_week.visits > caps->week_visits) ||
+           (caps->week_minutes && of_week.minutes > caps->week_minutes);
+}
+
+/* ---- what it needs ---- */
+
+/* Tries what is left, one pool after the other; *far is how many came out with one at best. */
+static bool assign_from(const uint64_t *pools, size_t n, size_t i, uint64_t used, int *chosen,
+                        size_t *far)
+{
+    *far = i > *far ? i : *far;
+    if (i == n) {
+        return true;
+    }
+    for (uint64_t free = pools[i] & ~used; free; free &= free - 1) {
+        chosen[i] = __builtin_ctzll(free);
+        if (assign_from(pools, n, i + 1, used | (UINT64_C(1) << chosen[i]), chosen, far)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t avail_assign(const uint64_t *pools, size_t n, int *chosen)
+{
+    size_t far = 0;
+    (void)assign_from(pools, n, 0, 0, chosen, &far);
+    return far;
+}
+
+/* ---- ranking ---- */
+
+int64_t avail_gap(const struct avail_resource *r, const struct avail_visit *v, int64_t start)
+{
+    int64_t end = start + v->length, before = INT64_MAX, after = INT64_MAX;
+    for (size_t i = 0; i < r->open_count; i++) {
+        if (r->open[i].from <= start && r->open[i].to >= end) {
+            before = start - r->open[i].from;
+            after = r->open[i].to - end;
+        }
+    }
+    for (size_t i = 0; i < r->taken_count; i++) {
+        const struct avail_span *s = &r->taken[i].span;
+        if (s->from >= s->to) {
+            continue;
+        }
+        if (s->to <= start && start - s->to < before) {
+            before = start - s->to;
+        }
+        if (s->from >= end && s->from - end < after) {
+            after = s->from - end;
+        }
+    }
+    return before < after ? before : after;
+}
+
 /* ---- the grid ---- */
 
 size_t avail_grid(const struct avail_day *day, int step_min, int offset_min, int64_t *out,
@@ -137,7 +214,8 @@ size_t avail_grid(const struct avail_day *day, int step_min, int offset_min, int
 const char *avail_why_name(unsigned bit)
 {
     static const char *const names[AVAIL_WHYS] = {
-        "horizon", "notice", "closed", "exception", "break", "busy", "buffer",
+        "horizon", "notice", "closed",  "exception", "break",     "busy",
+        "buffer",  "limit",  "no_room", "no_chair",  "no_device",
     };
     for (size_t i = 0; i < AVAIL_WHYS; i++) {
         if (bit == 1u << i) {

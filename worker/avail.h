@@ -16,8 +16,12 @@ enum avail_why {
     AVAIL_BUSY = 1u << 5, /* somebody else is there then */
     AVAIL_BUFFER =
         1u << 6, /* not then, but too near: this visit's buffers, or the other's, reach over */
+    AVAIL_LIMIT = 1u << 7,   /* that day or week has as much as the practice wants */
+    AVAIL_ROOM = 1u << 8,    /* all that would do are taken or closed */
+    AVAIL_CHAIR = 1u << 9,   /* so are chairs */
+    AVAIL_DEVICE = 1u << 10, /* and devices */
 };
-#define AVAIL_WHYS 7
+#define AVAIL_WHYS 11
 
 struct avail_span {
     int64_t from, to;
@@ -61,6 +65,31 @@ void avail_sort(struct avail_resource *r);
 /* 0: a visit can begin at start. Otherwise all the reasons why not. */
 unsigned avail_judge(const struct avail_resource *r, const struct avail_visit *v,
                      const struct avail_limits *l, int64_t start);
+/* How much somebody has on a day of the practice: days are counted from 1970-01-01. */
+struct avail_load {
+    int64_t day;
+    int visits, minutes;
+};
+
+/* How much of it there may be; 0: as much as one likes. Weeks are Monday to Sunday. */
+struct avail_caps {
+    int day_visits, day_minutes, week_visits, week_minutes;
+};
+
+/* Whether one more visit on day would be too much. loads: of the days that have any. */
+bool avail_over(const struct avail_load *loads, size_t n, const struct avail_caps *caps,
+                int64_t day, int minutes);
+
+#define AVAIL_NEEDS_MAX 5
+#define AVAIL_POOL_MAX  64
+
+/* One of each pool, none for two: chosen[i] is the lowest of the bits in pools[i] that lets the later ones have one too. Returns how many pools come out
+ * with one; fewer than n: not all can, and the one of that index is the first without. n <= AVAIL_NEEDS_MAX. */
+size_t avail_assign(const uint64_t *pools, size_t n, int *chosen);
+
+/* Seconds between a visit and its nearest neighbour, which is another visit or the end of working hours: 0 leaves no gap on one side. */
+int64_t avail_gap(const struct avail_resource *r, const struct avail_visit *v, int64_t start);
+
 /* The starts that the grid offers on a day: local midnight + offset + n * step minutes, each as many times as clocks show it (not at all in a gap,
  * twice in an overlap), ascending. Returns how many there are; writes at most cap. step >= 1, 0 <= offset < step. */
 size_t avail_grid(const struct avail_day *day, int step_min, int offset_min, int64_t *out,

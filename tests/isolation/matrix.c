@@ -421,6 +421,7 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "allocation:arwd\n"
                                       "appointment:arw\n"
                                       "appointment_event:ar\n"
+                                      "asset:arw\n"
                                       "booking_policy:rw\n"
                                       "branding:rw\n"
                                       "business:rw\n"
@@ -440,6 +441,7 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "schedule_span:ard\n"
                                       "schema_meta:\n"
                                       "service:arw\n"
+                                      "service_need:ard\n"
                                       "service_staff:ard\n"
                                       "staff:arw\n";
 

@@ -208,6 +208,7 @@ static const char *permission(const struct operation *op)
         { "roles", "staff.read", "role.write" },
         { "api-keys", "key.write", "key.write" },
         { "services", "service.read", "service.write" },
+        { "assets", "service.read", "service.write" },
         { "clients", "client.read", "client.write" },
         { "appointments", "appointment.read", NULL },
     };

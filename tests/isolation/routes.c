@@ -30,6 +30,7 @@ static void plant(void)
         "UPDATE staff SET name = $, title = $, license_no = $",
         "UPDATE service SET name = $, description = $, category = $",
         "UPDATE invitation SET name = $",
+        "UPDATE asset SET name = $",
         "UPDATE schedule SET name = $",
         "UPDATE schedule_exception SET reason = $",
         "UPDATE client SET given_name = $, family_name = $, notes = $",

@@ -325,6 +325,12 @@ const char *api_new_staff(struct api *a, const char *name)
         "staff", api_post(a, "/api/v1/staff", "{\"name\":\"%s\",\"role\":\"professional\"}", name));
 }
 
+const char *api_new_asset(struct api *a, const char *kind, const char *name)
+{
+    return created("asset",
+                   api_post(a, "/api/v1/assets", "{\"kind\":\"%s\",\"name\":\"%s\"}", kind, name));
+}
+
 const char *api_new_schedule(struct api *a, const char *staff, const char *spans)
 {
     return created("schedule", api_post(a, "/api/v1/schedules",

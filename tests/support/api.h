@@ -79,6 +79,8 @@ const char *api_new_schedule(struct api *a, const char *staff, const char *spans
 /* A whole day: closed, or open or special from 10:00 to 12:00; staff NULL: for everybody. */
 const char *api_new_exception(struct api *a, const char *staff, const char *effect,
                               const char *day);
+/* A room, a chair or a device. */
+const char *api_new_asset(struct api *a, const char *kind, const char *name);
 /* Books without judging the answer. */
 struct answer *api_book(struct api *a, const char *client, const char *service, const char *staff,
                         const char *starts_at);

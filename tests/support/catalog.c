@@ -75,6 +75,7 @@ struct ids catalog_things(struct api *owner, const char *name, const char *staff
     cr_assert_eq(r->status, 201, "%s", r->http.body);
     i.appointment = answer_text(r, "id");
     i.schedule = api_new_schedule(owner, i.staff, "\"monday 09:00-14:00\"");
+    i.asset = api_new_asset(owner, "room", name);
     i.exception = api_new_exception(owner, i.staff, "closed", api_day(400));
     struct guest_link l = guest_link_to(owner, api_text("clients/%s", i.client), GUEST_ALL_SCOPES);
     struct api guest = guest_enter(l.token);
@@ -116,6 +117,8 @@ static const char *id_for(const char *name, const struct ids *ids)
         { "schedule-exceptions", ids->exception },
         { "schedule", ids->schedule },
         { "service", ids->service },
+        { "asset", ids->asset },
+        { "any_of", ids->asset },
         { "staff", ids->staff },
         { "invitation", ids->invitation },
         { "links", ids->link },
@@ -135,6 +138,7 @@ static const char *id_for(const char *name, const struct ids *ids)
     return "01900000-0000-7000-8000-000000000000";
 }
 
+/* What stands in a path behind its first parameter is a number. */
 char *catalog_path(const struct operation *op, const struct ids *ids)
 {
     const char *brace = strchr(op->path, '{');
@@ -142,9 +146,11 @@ char *catalog_path(const struct operation *op, const struct ids *ids)
         return api_text("%s", op->path);
     }
     bool api = strncmp(op->path, "/api/v1/", strlen("/api/v1/")) == 0;
-    const char *resource = op->path + strlen(api ? "/api/v1/" : "/");
-    return api_text("%.*s%s%s", (int)(brace - op->path), op->path, id_for(resource, ids),
-                    strchr(brace, '}') + 1);
+    const char *resource = op->path + strlen(api ? "/api/v1/" : "/"),
+               *rest = strchr(brace, '}') + 1;
+    const char *second = strchr(rest, '{');
+    return api_text("%.*s%s%.*s%s", (int)(brace - op->path), op->path, id_for(resource, ids),
+                    second ? (int)(second - rest) : (int)strlen(rest), rest, second ? "1" : "");
 }
 
 char *catalog_target(const struct operation *op, const struct ids *ids)
@@ -245,7 +251,8 @@ char *catalog_body(const struct operation *op, const struct ids *ids)
     struct json_object *out = json_object_new_object();
     json_object_object_foreach(properties, name, property)
     {
-        if (strcmp(name, "override") != 0) { /* takes a permission of its own */
+        /* the first takes a permission of its own, the second stands for staff_id */
+        if (strcmp(name, "override") != 0 && strcmp(name, "asset_id") != 0) {
             json_object_object_add(out, name, value_for(resolved(property), name, ids));
         }
     }

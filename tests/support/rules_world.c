@@ -8,8 +8,8 @@
 
 #include "tests/support/api.h"
 
-const char *const bit_names[BIT_COUNT] = { "horizon", "notice", "closed", "exception",
-                                           "break",   "busy",   "buffer" };
+const char *const bit_names[BIT_COUNT] = { "horizon", "notice", "closed", "exception", "break",
+                                           "busy",    "buffer", "limit",  "no_room" };
 
 unsigned world_seed = 20261101;
 
@@ -97,7 +97,7 @@ static struct span make_span(bool may_break)
 static void make_schedule(struct world *w)
 {
     struct schedule *s = &w->schedules[w->schedule_count++];
-    *s = (struct schedule){ .person = (int)pick(PEOPLE), .zone = pick(3) == 0 };
+    *s = (struct schedule){ .person = (int)pick(ALL), .zone = pick(3) == 0 };
     s->for_service = pick(4) == 0;
     s->from = pick(2) ? w->first_day + pick(DAYS + 4) - 3 : 0;
     s->to = pick(3) == 0 ? (s->from ? s->from : w->first_day) + pick(DAYS) : 0;
@@ -109,7 +109,7 @@ static void make_schedule(struct world *w)
 static void make_exception(struct world *w)
 {
     struct exception *e = &w->exceptions[w->exception_count++];
-    *e = (struct exception){ .person = (int)pick(PEOPLE + 1) - 1, .effect = (int)pick(3) };
+    *e = (struct exception){ .person = (int)pick(ALL + 1) - 1, .effect = (int)pick(3) };
     e->first = w->first_day + pick(DAYS + 2) - 1;
     e->last = e->first + pick(2);
     if (e->effect != 0 || pick(2)) {
@@ -125,8 +125,11 @@ static void make_visits(struct world *w)
     for (w->visit_count = 0; w->visit_count < MOST; w->visit_count++) {
         struct visit *v = &w->visits[w->visit_count];
         at += (60 + pick(500)) * MINUTE;
-        *v = (struct visit){ (int)pick(PEOPLE), at, at + (5 + pick(120)) * MINUTE, (int)pick(3) * 5,
+        *v = (struct visit){ (int)pick(ALL), at, at + (5 + pick(120)) * MINUTE, (int)pick(3) * 5,
                              (int)pick(3) * 10 };
+        if (v->person >= PEOPLE) { /* a room is only taken */
+            v->before = v->after = 0;
+        }
         at = v->to + (v->after + 10) * MINUTE;
     }
 }
@@ -154,6 +157,11 @@ void make_world(struct world *w, const char *zone, int round)
     w->after = (int)pick(3) * 5;
     w->length[0] = 10 + (int)pick(90);
     w->length[1] = pick(2) ? w->length[0] : 10 + (int)pick(300);
+    w->pool = (unsigned)pick(1 << ROOMS);
+    w->day_visits = pick(3) ? 0 : 1 + (int)pick(3);
+    w->day_minutes = pick(3) ? 0 : 30 + (int)pick(300);
+    w->week_visits = pick(3) ? 0 : 1 + (int)pick(4);
+    w->week_minutes = pick(3) ? 0 : 60 + (int)pick(600);
     int64_t ahead = w->first_day - time(NULL) / DAY;
     bool soon = pick(3) == 0 && ahead > 0 && ahead < 25;
     w->notice_min = soon ? (int)(ahead * 1440 + pick(DAYS * 1440)) : 60;
@@ -183,7 +191,8 @@ static const struct exception *next_exception(const struct world *w, int person,
 {
     while (*i < w->exception_count) {
         const struct exception *e = &w->exceptions[(*i)++];
-        if ((e->person < 0 || e->person == person) && day >= e->first && day <= e->last) {
+        if (((e->person < 0 && person < PEOPLE) || e->person == person) && day >= e->first &&
+            day <= e->last) {
             return e;
         }
     }
@@ -216,11 +225,14 @@ static unsigned of_week(const struct world *w, int person, int zone, int64_t day
     if ((s ? s->zone : 0) != zone || is_special(w, person, day, false)) {
         return 0;
     }
+    if (!s && person >= PEOPLE) { /* around the clock */
+        return covers(0, 1440, minute) ? OPEN : 0;
+    }
     for (size_t i = 0; i < n; i++) {
         bool this_week = spans[i].parity < 0 || spans[i].parity == iso_week(day) % 2;
         if (this_week && spans[i].weekday == weekday(day) &&
             covers(spans[i].starts, spans[i].minutes, minute)) {
-            bits |= spans[i].is_break ? BREAK : 0x80;
+            bits |= spans[i].is_break ? BREAK : OPEN;
         }
     }
     return bits;
@@ -235,7 +247,7 @@ static unsigned of_exceptions(const struct world *w, int person, int64_t day, in
             continue;
         }
         bool beaten = e->effect == 2 && e->person < 0 && is_special(w, person, day, true);
-        bits |= e->effect == 0 ? EXCEPTION : beaten ? 0 : 0x80;
+        bits |= e->effect == 0 ? EXCEPTION : beaten ? 0 : OPEN;
     }
     return bits;
 }
@@ -271,10 +283,10 @@ void paint(struct world *w)
             w->clocks[z][i] = moment_at(w->start + i * MINUTE);
         }
     }
-    for (int p = 0; p < PEOPLE; p++) {
-        w->strip[p] = calloc(MINUTES, 1);
+    for (int p = 0; p < ALL; p++) {
+        w->strip[p] = calloc(MINUTES, sizeof(*w->strip[p]));
         for (int64_t i = 0; i < MINUTES; i++) {
-            w->strip[p][i] = (unsigned char)paint_minute(w, p, i);
+            w->strip[p][i] = (unsigned short)paint_minute(w, p, i);
         }
     }
 }
@@ -284,7 +296,7 @@ void wipe(struct world *w)
     for (int i = 0; i < ZONES; i++) {
         free(w->clocks[i]);
     }
-    for (int i = 0; i < PEOPLE; i++) {
+    for (int i = 0; i < ALL; i++) {
         free(w->strip[i]);
     }
 }
@@ -295,17 +307,60 @@ bool on_grid(const struct world *w, int64_t at)
     return minute >= offset && (minute - offset) % w->step == 0;
 }
 
-unsigned look(const struct world *w, int person, int64_t at, int64_t now)
+/* What is against a visit of that length by itself, whoever or whatever it is of. */
+static unsigned look_at(const struct world *w, int who, int64_t at, int length)
 {
-    int64_t end = at + w->length[person], start = w->start + at * MINUTE;
-    unsigned why = start < now + w->notice_min * MINUTE ? NOTICE : 0;
-    why |= start > now + (int64_t)w->horizon_days * DAY ? HORIZON : 0;
+    int64_t end = at + length;
+    unsigned why = 0;
     for (int64_t i = at - w->before; i < end + w->after; i++) {
-        unsigned char here = w->strip[person][i];
+        unsigned here = w->strip[who][i];
         bool inside = i >= at && i < end;
         why |= here & BUFFER;
         why |= inside ? here & (EXCEPTION | BREAK | BUSY) : 0;
-        why |= inside && !(here & 0x80) ? CLOSED : 0;
+        why |= inside && !(here & OPEN) ? CLOSED : 0;
     }
     return why & BUSY ? why & ~(unsigned)BUFFER : why;
+}
+
+static bool has_room(const struct world *w, int64_t at, int length)
+{
+    for (int i = 0; i < ROOMS; i++) {
+        if ((w->pool & 1u << i) && look_at(w, PEOPLE + i, at, length) == 0) {
+            return true;
+        }
+    }
+    return w->pool == 0;
+}
+
+/* With this visit, of the local day and of the week that Monday begins. */
+static bool is_too_much(const struct world *w, int person, int64_t at)
+{
+    int64_t day = w->clocks[0][at].day;
+    int day_visits = 1, day_minutes = w->length[person], week_visits = 1,
+        week_minutes = w->length[person];
+    for (size_t i = 0; i < w->visit_count; i++) {
+        const struct visit *v = &w->visits[i];
+        int64_t its = w->clocks[0][(v->from - w->start) / MINUTE].day;
+        int minutes = (int)((v->to - v->from) / MINUTE);
+        bool theirs = v->person == person;
+        bool same_week = its - weekday(its) == day - weekday(day);
+        day_visits += theirs && its == day;
+        day_minutes += theirs && its == day ? minutes : 0;
+        week_visits += theirs && same_week;
+        week_minutes += theirs && same_week ? minutes : 0;
+    }
+    return (w->day_visits && day_visits > w->day_visits) ||
+           (w->day_minutes && day_minutes > w->day_minutes) ||
+           (w->week_visits && week_visits > w->week_visits) ||
+           (w->week_minutes && week_minutes > w->week_minutes);
+}
+
+unsigned look(const struct world *w, int person, int64_t at, int64_t now)
+{
+    int64_t start = w->start + at * MINUTE;
+    unsigned why = start < now + w->notice_min * MINUTE ? NOTICE : 0;
+    why |= start > now + (int64_t)w->horizon_days * DAY ? HORIZON : 0;
+    why |= has_room(w, at, w->length[person]) ? 0 : NO_ROOM;
+    why |= is_too_much(w, person, at) ? LIMIT : 0;
+    return why | look_at(w, person, at, w->length[person]);
 }

@@ -13,6 +13,8 @@ enum {
     MARGIN = 4, /* days on both sides that may matter */
     MINUTES = (DAYS + 2 * MARGIN) * 1440,
     PEOPLE = 2,
+    ROOMS = 2, /* come behind the people */
+    ALL = PEOPLE + ROOMS,
     MOST = 6, /* of schedules, exceptions and visits of a world, and spans of a schedule */
     ZONES = 2,
     ROUNDS = 8,
@@ -25,9 +27,12 @@ enum bits {
     EXCEPTION = 8,
     BREAK = 16,
     BUSY = 32,
-    BUFFER = 64
+    BUFFER = 64,
+    LIMIT = 128,
+    NO_ROOM = 256,
 };
-#define BIT_COUNT 7
+#define OPEN      0x8000 /* of a minute, beside them */
+#define BIT_COUNT 9
 extern const char *const bit_names[BIT_COUNT]; /* as the API calls them, from bit 0 on */
 
 struct moment {
@@ -41,7 +46,7 @@ struct span {
 };
 
 struct schedule {
-    int person, zone; /* zone 0: the practice's, as null */
+    int person, zone; /* of all; zone 0: the practice's, as null */
     bool for_service;
     int64_t from, to; /* days; 0: open */
     struct span spans[MOST];
@@ -49,7 +54,7 @@ struct schedule {
 };
 
 struct exception {
-    int person, effect; /* person -1: everybody; 0 closed, 1 open, 2 special */
+    int person, effect; /* person -1: everybody, no room; 0 closed, 1 open, 2 special */
     int64_t first, last;
     int starts, minutes; /* minutes 0: whole days */
 };
@@ -70,9 +75,11 @@ struct world {
     size_t schedule_count, exception_count, visit_count, hour_count;
     int length[PEOPLE], before, after, step, offset; /* minutes */
     int notice_min, horizon_days;
-    int64_t start;                /* first minute that is looked at */
-    struct moment *clocks[ZONES]; /* what they show in each minute */
-    unsigned char *strip[PEOPLE]; /* bit 7 open, below them enum bits */
+    unsigned pool; /* rooms of which a visit takes one, as bits; 0: it needs none */
+    int day_visits, day_minutes, week_visits, week_minutes; /* of a person at most; 0: no limit */
+    int64_t start;                                          /* first minute that is looked at */
+    struct moment *clocks[ZONES];                           /* what they show in each minute */
+    unsigned short *strip[ALL];                             /* OPEN and enum bits */
 };
 
 /* The next random worlds. */

@@ -16,7 +16,7 @@
 struct place {
     struct api api;
     PGconn *db;
-    const char *service, *staff[PEOPLE], *client;
+    const char *service, *staff[PEOPLE], *room[ROOMS], *client;
 };
 
 /* ---- planting ---- */
@@ -34,6 +34,8 @@ static struct place place_open(const char *slug)
     p.service = api_new_service(&p.api, "Consulta", 30);
     p.staff[0] = api_new_staff(&p.api, "Beto");
     p.staff[1] = api_new_staff(&p.api, "Carla");
+    p.room[0] = api_new_asset(&p.api, "room", "Sala 1");
+    p.room[1] = api_new_asset(&p.api, "room", "Sala 2");
     return p;
 }
 
@@ -49,6 +51,14 @@ static const char *id_of(size_t n)
     return api_text("00000000-0000-7000-9000-%012zu", n);
 }
 
+/* Whose it is, for columns staff_id and asset_id. */
+static const char *owner(const struct place *p, int who)
+{
+    return who < 0        ? "NULL, NULL"
+           : who < PEOPLE ? api_text("'%s', NULL", p->staff[who])
+                          : api_text("NULL, '%s'", p->room[who - PEOPLE]);
+}
+
 static const char *day_or_null(int64_t day)
 {
     return day ? api_text("'%s'", date_text(day)) : "NULL";
@@ -60,9 +70,9 @@ static void plant_schedules(const struct place *p, const struct world *w)
     for (size_t i = 0; i < w->schedule_count; i++) {
         const struct schedule *s = &w->schedules[i];
         db_do(p->db,
-              api_text("INSERT INTO schedule(id, name, staff_id, service_id, time_zone, valid_from,"
-                       " valid_to) VALUES ('%s', 'x', '%s', %s, %s, %s, %s)",
-                       id_of(i), p->staff[s->person],
+              api_text("INSERT INTO schedule(id, name, staff_id, asset_id, service_id, time_zone,"
+                       " valid_from, valid_to) VALUES ('%s', 'x', %s, %s, %s, %s, %s)",
+                       id_of(i), owner(p, s->person),
                        s->for_service ? api_text("'%s'", p->service) : "NULL",
                        s->zone ? api_text("'%s'", w->zones[1]) : "NULL", day_or_null(s->from),
                        day_or_null(s->to)));
@@ -86,10 +96,10 @@ static void plant_exceptions(const struct place *p, const struct world *w)
         const struct exception *e = &w->exceptions[i];
         db_do(
             p->db,
-            api_text("INSERT INTO schedule_exception(id, staff_id, effect, first_day, last_day,"
-                     " starts, minutes) VALUES ('%s', %s, '%s', '%s', '%s', %s, %s)",
-                     id_of(i), e->person < 0 ? "NULL" : api_text("'%s'", p->staff[e->person]),
-                     effects[e->effect], date_text(e->first), date_text(e->last),
+            api_text("INSERT INTO schedule_exception(id, staff_id, asset_id, effect, first_day,"
+                     " last_day, starts, minutes) VALUES ('%s', %s, '%s', '%s', '%s', %s, %s)",
+                     id_of(i), owner(p, e->person), effects[e->effect], date_text(e->first),
+                     date_text(e->last),
                      e->minutes ? api_text("'%02d:%02d'", e->starts / 60, e->starts % 60) : "NULL",
                      e->minutes ? api_text("%d", e->minutes) : "NULL"));
     }
@@ -103,19 +113,28 @@ static void plant_exceptions(const struct place *p, const struct world *w)
 
 static void plant_visits(const struct place *p, const struct world *w)
 {
-    db_do(p->db, "DELETE FROM allocation");
     for (size_t i = 0; i < w->visit_count; i++) {
         const struct visit *v = &w->visits[i];
+        if (v->person >= PEOPLE) {
+            db_do(p->db,
+                  api_text("INSERT INTO allocation(id, resource_id, busy, kind) VALUES"
+                           " (gen_random_uuid(), '%s', tstzrange(to_timestamp(%lld),"
+                           " to_timestamp(%lld)), 'block')",
+                           p->room[v->person - PEOPLE], (long long)v->from, (long long)v->to));
+            continue;
+        }
         db_do(p->db,
-              api_text("INSERT INTO appointment(id, client_id, client_name, service_id,"
-                       " service_name, staff_id, staff_name, state, starts_at, ends_at,"
-                       " local_start, local_end, time_zone, buffer_before_min, buffer_after_min,"
-                       " price_minor, currency) SELECT gen_random_uuid(), c.id, c.name, s.id,"
-                       " s.name, t.id, t.name, 'confirmed', to_timestamp(%lld),"
-                       " to_timestamp(%lld), now(), now(), 'UTC', %d, %d, 0, 'MXN' FROM client c,"
-                       " service s, staff t WHERE c.id = '%s' AND s.id = '%s' AND t.id = '%s'",
-                       (long long)v->from, (long long)v->to, v->before, v->after, p->client,
-                       p->service, p->staff[v->person]));
+              api_text(
+                  "INSERT INTO appointment(id, client_id, client_name, service_id,"
+                  " service_name, staff_id, staff_name, state, starts_at, ends_at,"
+                  " local_start, local_end, time_zone, buffer_before_min, buffer_after_min,"
+                  " price_minor, currency) SELECT gen_random_uuid(), c.id, c.name, s.id,"
+                  " s.name, t.id, t.name, 'confirmed', to_timestamp(%lld),"
+                  " to_timestamp(%lld), to_timestamp(%lld) AT TIME ZONE '%s', now(), 'UTC', %d, %d,"
+                  " 0, 'MXN' FROM client c,"
+                  " service s, staff t WHERE c.id = '%s' AND s.id = '%s' AND t.id = '%s'",
+                  (long long)v->from, (long long)v->to, (long long)v->from, w->zones[0], v->before,
+                  v->after, p->client, p->service, p->staff[v->person]));
     }
     db_do(p->db, "INSERT INTO allocation(id, resource_id, busy, kind, appointment_id) SELECT"
                  " gen_random_uuid(), staff_id, tstzrange(starts_at - make_interval(mins =>"
@@ -126,7 +145,7 @@ static void plant_visits(const struct place *p, const struct world *w)
 static void plant(const struct place *p, const struct world *w)
 {
     db_do(p->db, "DELETE FROM allocation");
-    db_do(p->db, "UPDATE appointment SET state = 'completed'");
+    db_do(p->db, "UPDATE appointment SET state = 'cancelled'");
     db_do(p->db, api_text("UPDATE business SET time_zone = '%s'", w->zones[0]));
     db_do(p->db, api_text("UPDATE service SET duration_min = %d, buffer_before_min = %d,"
                           " buffer_after_min = %d, grid_min = %d, grid_offset_min = %d",
@@ -135,14 +154,25 @@ static void plant(const struct place *p, const struct world *w)
     db_do(p->db, api_text("INSERT INTO service_staff VALUES ('%s', '%s', NULL), ('%s', '%s', %d)",
                           p->service, p->staff[0], p->service, p->staff[1], w->length[1]));
     db_do(p->db, api_text("UPDATE booking_policy SET rules = rules || '{\"notice_min\": %d,"
-                          " \"horizon_days\": %d}'",
-                          w->notice_min, w->horizon_days));
+                          " \"horizon_days\": %d, \"day_visits\": %d, \"day_minutes\": %d,"
+                          " \"week_visits\": %d, \"week_minutes\": %d}'",
+                          w->notice_min, w->horizon_days, w->day_visits, w->day_minutes,
+                          w->week_visits, w->week_minutes));
+    db_do(p->db, "DELETE FROM service_need");
+    for (int i = 0; i < ROOMS; i++) {
+        if (w->pool & 1u << i) {
+            db_do(p->db, api_text("INSERT INTO service_need VALUES ('%s', 1, '%s')", p->service,
+                                  p->room[i]));
+        }
+    }
     plant_schedules(p, w);
     plant_exceptions(p, w);
     plant_visits(p, w);
 }
 
 /* ---- comparing ---- */
+
+#define NOTHING 0xffff
 
 static int64_t instant(const char *text)
 {
@@ -184,9 +214,9 @@ static unsigned reasons_of(struct json_object *interval)
     return why;
 }
 
-/* What the answer says of each minute: 0xff nothing, 0 it is a start, else the reasons. */
+/* What the answer says of each minute: NOTHING, 0 it is a start, else the reasons. */
 static void read_day(const struct place *p, const struct world *w, struct json_object *day,
-                     unsigned char *said[PEOPLE])
+                     unsigned short *said[PEOPLE])
 {
     struct json_object *starts = member(day, "starts"), *closed = member(day, "closed");
     for (size_t i = 0; i < json_object_array_length(starts); i++) {
@@ -205,15 +235,16 @@ static void read_day(const struct place *p, const struct world *w, struct json_o
         int64_t last = (instant(text_of(c, "last")) - w->start) / MINUTE;
         for (int64_t at = (instant(text_of(c, "first")) - w->start) / MINUTE; at <= last; at++) {
             if (on_grid(w, at)) {
-                cr_expect_eq(said[k][at], 0xff, "said twice");
-                said[k][at] = (unsigned char)reasons_of(c);
+                cr_expect_eq(said[k][at], NOTHING, "said twice");
+                said[k][at] = (unsigned short)reasons_of(c);
             }
         }
     }
 }
 
 /* Every minute of the days: how many starts were compared. */
-static size_t compare(const struct world *w, unsigned char *said[PEOPLE], int64_t now, size_t *open)
+static size_t compare(const struct world *w, unsigned short *said[PEOPLE], int64_t now,
+                      size_t *open)
 {
     size_t n = 0;
     for (int64_t at = 0; at < MINUTES; at++) {
@@ -222,7 +253,7 @@ static size_t compare(const struct world *w, unsigned char *said[PEOPLE], int64_
         bool edge = llabs(start - now - w->notice_min * MINUTE) < 30 ||
                     llabs(start - now - (int64_t)w->horizon_days * DAY) < 30;
         for (int k = 0; k < PEOPLE && !edge; k++, n += asked) {
-            unsigned want = asked ? look(w, k, at, now) : 0xff;
+            unsigned want = asked ? look(w, k, at, now) : NOTHING;
             cr_expect_eq(said[k][at], want, "%s %s, person %d, minute %d (%lld): %x, not %x",
                          w->zones[0], date_text(day), k, w->clocks[0][at].minute, (long long)start,
                          said[k][at], want);
@@ -252,7 +283,8 @@ static void compare_others(struct place *p, const struct world *w, struct answer
 
 /* ---- booking ---- */
 
-#define HOURS_BITS (CLOSED | EXCEPTION | BREAK) /* staff are bound by these alone */
+#define HOURS_BITS (CLOSED | EXCEPTION | BREAK)
+#define STAFF_BITS (HOURS_BITS | NO_ROOM | LIMIT) /* staff are bound by these alone */
 
 static unsigned why_of(const struct answer *r)
 {
@@ -283,9 +315,13 @@ static void try_booking(struct place *p, const struct world *w, int person, int6
     struct tm t;
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&start, &t));
     struct answer *r = api_book(&p->api, p->client, p->service, p->staff[person], when);
-    if (said & HOURS_BITS) {
-        cr_expect_str_eq(answer_code(r), "outside_hours", "%s %x: %s", when, said, r->http.body);
-        cr_expect_eq(why_of(r), said & HOURS_BITS, "%s %x: %s", when, said, r->http.body);
+    if (said & STAFF_BITS) {
+        cr_expect_str_eq(answer_code(r),
+                         said & HOURS_BITS ? "outside_hours"
+                         : said & NO_ROOM  ? "no_asset"
+                                           : "limit_reached",
+                         "%s %x: %s", when, said, r->http.body);
+        cr_expect_eq(why_of(r), said & STAFF_BITS, "%s %x: %s", when, said, r->http.body);
     } else if (said & (BUSY | BUFFER)) {
         cr_expect_str_eq(answer_code(r), "slot_taken", "%s %x: %s", when, said, r->http.body);
     } else {
@@ -297,20 +333,20 @@ static void try_booking(struct place *p, const struct world *w, int person, int6
 }
 
 /* Some of each kind: of what is said, the first starts of a day that say it. */
-static size_t try_bookings(struct place *p, const struct world *w, unsigned char *said[PEOPLE],
+static size_t try_bookings(struct place *p, const struct world *w, unsigned short *said[PEOPLE],
                            int64_t now)
 {
     size_t n = 0;
     for (int k = 0; k < PEOPLE; k++) {
         int64_t last_day = -1;
-        bool tried[256] = { false };
+        bool tried[1 << BIT_COUNT] = { false };
         for (int64_t at = 0; at < MINUTES; at++) {
             int64_t start = w->start + at * MINUTE;
             if (w->clocks[0][at].day != last_day) {
                 last_day = w->clocks[0][at].day;
                 memset(tried, 0, sizeof tried);
             }
-            if (said[k][at] == 0xff || tried[said[k][at]] || start < now - 360 * DAY ||
+            if (said[k][at] == NOTHING || tried[said[k][at]] || start < now - 360 * DAY ||
                 start > now + 720 * DAY) {
                 continue;
             }
@@ -324,8 +360,8 @@ static size_t try_bookings(struct place *p, const struct world *w, unsigned char
 
 static size_t check_world(struct place *p, struct world *w, size_t *open, size_t *booked)
 {
-    static unsigned char lines[PEOPLE][MINUTES];
-    unsigned char *said[PEOPLE] = { lines[0], lines[1] };
+    static unsigned short lines[PEOPLE][MINUTES];
+    unsigned short *said[PEOPLE] = { lines[0], lines[1] };
     memset(lines, 0xff, sizeof lines);
     plant(p, w);
     paint(w);

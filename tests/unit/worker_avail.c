@@ -127,6 +127,108 @@ Test(avail, edges)
     cr_expect_str_eq(avail_why_name(AVAIL_BREAK | AVAIL_BUSY), "");
 }
 
+/* ---- what it needs ---- */
+
+/* All ways to give each pool one of its own, tried in order: how many of the first pools can have one. */
+static size_t try_all(const uint64_t *pools, size_t n, size_t i, uint64_t used)
+{
+    size_t best = i;
+    for (int k = 0; i < n && k < AVAIL_POOL_MAX; k++) {
+        uint64_t bit = UINT64_C(1) << k;
+        if ((pools[i] & bit) && !(used & bit)) {
+            size_t far = try_all(pools, n, i + 1, used | bit);
+            best = far > best ? far : best;
+        }
+    }
+    return best;
+}
+
+Test(avail, each_need_gets_one_of_its_own_whenever_that_is_possible)
+{
+    unsigned seed = 20261126;
+    size_t all = 0;
+    for (int i = 0; i < 20000; i++) {
+        uint64_t pools[AVAIL_NEEDS_MAX], used = 0;
+        int chosen[AVAIL_NEEDS_MAX];
+        size_t n = (size_t)pick(&seed, AVAIL_NEEDS_MAX + 1);
+        for (size_t k = 0; k < n;
+             k++) { /* a few of six, the last of which is the highest there may be */
+            pools[k] = (uint64_t)(pick(&seed, 32) & pick(&seed, 32)) | (uint64_t)pick(&seed, 2)
+                                                                           << 63;
+        }
+        size_t got = avail_assign(pools, n, chosen);
+        cr_assert_eq(got, try_all(pools, n, 0, 0));
+        for (size_t k = 0; got == n && k < n; k++) {
+            uint64_t bit = UINT64_C(1) << chosen[k];
+            cr_assert((pools[k] & bit) && !(used & bit), "not its own");
+            used |= bit;
+        }
+        all += got == n;
+    }
+    cr_expect_gt(all, 5000);
+    cr_expect_lt(all, 19000);
+}
+
+Test(avail, limits_count_the_day_and_the_week_of_it)
+{
+    const int64_t monday = 4; /* 1970-01-05 */
+    struct avail_load loads[] = {
+        { monday - 1, 9, 900 }, { monday, 2, 60 }, { monday + 6, 1, 30 }, { monday + 7, 9, 900 }
+    };
+    static const struct {
+        struct avail_caps caps;
+        int day, minutes;
+        bool over;
+    } cases[] = {
+        { { 0, 0, 0, 0 }, 0, 1440, false }, { { 3, 0, 0, 0 }, 0, 30, false },
+        { { 2, 0, 0, 0 }, 0, 30, true },    { { 1, 0, 0, 0 }, 3, 30, false },
+        { { 0, 90, 0, 0 }, 0, 30, false },  { { 0, 90, 0, 0 }, 0, 31, true },
+        { { 0, 30, 0, 0 }, 3, 31, true },   { { 0, 0, 4, 0 }, 3, 30, false },
+        { { 0, 0, 3, 0 }, 3, 30, true },    { { 0, 0, 3, 0 }, 6, 30, true },
+        { { 0, 0, 0, 120 }, 3, 30, false }, { { 0, 0, 0, 120 }, 3, 31, true },
+        { { 0, 0, 10, 0 }, 7, 30, false },  { { 0, 0, 9, 0 }, 7, 30, true },
+        { { 0, 0, 9, 0 }, -1, 30, true },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        cr_expect_eq(avail_over(loads, ARRAY_LEN(loads), &cases[i].caps, monday + cases[i].day,
+                                cases[i].minutes),
+                     cases[i].over, "case %zu", i);
+    }
+}
+
+/* Minutes to both sides, walked one by one. */
+static int64_t walk_gap(const struct world *w, int64_t start)
+{
+    int64_t first = start / MINUTE, last = first + w->visit.length / MINUTE, before = 0, after = 0;
+    while (first - before > 0 && w->strip[first - before - 1] == 0x80) {
+        before++;
+    }
+    while (last + after < MINUTES && w->strip[last + after] == 0x80) {
+        after++;
+    }
+    return (before < after ? before : after) * MINUTE;
+}
+
+Test(avail, the_gap_is_what_is_free_beside_it)
+{
+    unsigned seed = 5;
+    size_t n = 0;
+    for (int i = 0; i < 20000; i++) {
+        struct world w;
+        make_world(&w, &seed);
+        w.visit.before = w.visit.after = 0;
+        struct avail_resource r = { w.open, w.open_count, w.taken, w.taken_count };
+        avail_sort(&r);
+        int64_t start = pick(&seed, MINUTES) * MINUTE;
+        w.limits = (struct avail_limits){ INT64_MIN, INT64_MAX };
+        if (avail_judge(&r, &w.visit, &w.limits, start) == 0) {
+            cr_assert_eq(avail_gap(&r, &w.visit, start), walk_gap(&w, start), "world %d", i);
+            n++;
+        }
+    }
+    cr_expect_gt(n, 200);
+}
+
 /* ---- the grid ---- */
 
 static int date_of(time_t at)

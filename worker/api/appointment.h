@@ -17,9 +17,8 @@
     "a.id, a.starts_at, a.local_start, a.ends_at, a.local_end, a.time_zone, a.state, a.version," \
     " a.client_id, a.client_name, a.service_id, a.service_name, a.staff_id, a.staff_name,"       \
     " a.price_minor, a.currency, a.notes,"                                                       \
-    " a.cancel_reason, a.reschedules, a.client_confirmed_at, a.expires_at, a.lane > 1 AS "       \
-    "overbooked,"                                                                                \
-    " a.created_at, a.updated_at"
+    " a.cancel_reason, a.reschedules, a.client_confirmed_at, a.expires_at,"                      \
+    " a.lane > 1 AS overbooked, coalesce(a.assets, '[]') AS assets, a.created_at, a.updated_at"
 
 #define APPOINTMENT_ONE_SQL \
     "SELECT " APPOINTMENT_OUT " FROM appointment a WHERE a.id = :id AND :scope(appointment a)"
@@ -42,6 +41,7 @@
         { .name = "to_minutes", .type = T_INT }, { .name = "note_given", .type = T_BOOL }, \
         { .name = "to_notes", .type = T_TEXT }, { .name = "to_state", .type = T_TEXT },    \
         { .name = "beside", .type = T_BOOL }, { .name = "excuse", .type = T_TEXT },        \
+        { .name = "assets", .type = T_IDS }, /* rooms, chairs and devices it has */        \
     {                                                                                      \
         .name = "told", .type = T_TEXT /* what the history says besides, as JSON */        \
     }
@@ -68,13 +68,13 @@
         .name = "why", .type = T_TEXT                                                  \
     }
 
-/* Locks the client's and the staff's agenda in one order for everybody: two bookings that share both never
+/* Locks the client's and the staff's agenda and those of the assets that the service may need, in one order for everybody: two bookings that share some never
  * wait for each other crosswise, as they could inside the exclusion constraints. */
 extern const struct stmt appointment_lock;
 /* One row: client_ok, service_ok, staff_ok (there and active), local, first and second (the instants that
  * :to_time can mean), in_range. */
 extern const struct stmt appointment_check;
-/* Deletes what :to_staff held and nobody booked in time: before anything takes time. */
+/* Deletes what was held of :to_staff's time and of what :to_service needs, and nobody booked in time: before anything takes time. */
 extern const struct stmt appointment_sweep;
 /* Writes the appointment, its time and its first event; gives the answer's columns. */
 extern const struct stmt appointment_book;
@@ -108,7 +108,7 @@ struct appointment_ask {
  * APPOINTMENT_PLACE_VARS, appointment_lock and appointment_check. */
 MUST_USE enum err appointment_check_place(struct call *c, struct appointment_ask ask);
 /* Whether the practice's rules let staff put the visit there, own being its row while it moves (appointment_find's), NULL for a new one. Who may
- * override them says why in :excuse, which goes into :told; :beside wants a lane of its own. E_OUTSIDE_HOURS, E_INVALID, E_FORBIDDEN. Needs APPOINTMENT_PLACE_VARS, OPENINGS_VARS and openings_world. */
+ * override them says why in :excuse, which goes into :told; :beside wants a lane of its own. Sets :assets. E_OUTSIDE_HOURS, E_NO_ASSET, E_LIMIT, E_INVALID, E_FORBIDDEN. Needs APPOINTMENT_PLACE_VARS, OPENINGS_VARS and openings_world. */
 MUST_USE enum err appointment_judge(struct call *c, const PGresult *own);
 /* 409 that names found's state and the steps that are open in it. */
 enum err appointment_refuse_state(struct call *c, const PGresult *found);

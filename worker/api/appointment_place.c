@@ -99,7 +99,9 @@ enum err appointment_ask_time(struct call *c, const char *text)
 
 /* ---- the practice's rules ---- */
 
-#define STAFF_RULES ((unsigned)(AVAIL_CLOSED | AVAIL_EXCEPTION | AVAIL_BREAK))
+#define NO_ASSET    ((unsigned)(AVAIL_ROOM | AVAIL_CHAIR | AVAIL_DEVICE))
+#define HOURS       ((unsigned)(AVAIL_CLOSED | AVAIL_EXCEPTION | AVAIL_BREAK))
+#define STAFF_RULES (HOURS | NO_ASSET | (unsigned)AVAIL_LIMIT)
 #define GRID_STAFF  15 /* minutes; staff are not bound to it */
 
 static const char *keep(struct call *c, struct sbuf *text)
@@ -138,14 +140,9 @@ static enum err load_day(struct call *c, const PGresult *own, struct openings *o
     return OK;
 }
 
-static enum err refuse_rules(struct call *c, const struct openings *o, unsigned why)
+static enum err refuse_why(struct call *c, unsigned why)
 {
     struct sbuf extra;
-    if (o->person_count == 0) {
-        return call_refuse_field(c, "/staff_id", "not_offered",
-                                 "Esa persona no ofrece ese servicio",
-                                 "That person does not offer that service");
-    }
     sbuf_init(&extra);
     sbuf_text(&extra, "\"why\":");
     avail_write_why(&extra, why);
@@ -155,8 +152,21 @@ static enum err refuse_rules(struct call *c, const struct openings *o, unsigned 
     }
     c->problem.extra = slice_of(text);
     return call_refuse(
-        c, E_OUTSIDE_HOURS, "Con permiso se da de todos modos: indique override con el motivo",
+        c,
+        why & HOURS      ? E_OUTSIDE_HOURS
+        : why & NO_ASSET ? E_NO_ASSET
+                         : E_LIMIT,
+        "Con permiso se da de todos modos: indique override con el motivo",
         "Who has the permission books it all the same: say override with the reason");
+}
+
+static enum err refuse_rules(struct call *c, const struct openings *o, unsigned why)
+{
+    if (o->person_count > 0) {
+        return refuse_why(c, why);
+    }
+    return call_refuse_field(c, "/staff_id", "not_offered", "Esa persona no ofrece ese servicio",
+                             "That person does not offer that service");
 }
 
 /* For the history: why, and against which rules. */
@@ -178,6 +188,14 @@ static enum err tell_override(struct call *c, const struct openings *o, unsigned
     return text ? OK : E_NOMEM;
 }
 
+/* Even who overrides needs assets that nobody has then, unless it is to be beside others. */
+static enum err choose_assets(struct call *c, const struct openings *o, int64_t start, bool beside)
+{
+    const struct openings_person *p = o->person_count ? &o->people[0] : NULL;
+    unsigned why = openings_assign(c, o, p, start, beside ? OPENINGS_BESIDE : OPENINGS_ANY_HOUR);
+    return why ? refuse_why(c, why) : OK;
+}
+
 enum err appointment_judge(struct call *c, const PGresult *own)
 {
     struct openings o;
@@ -186,10 +204,10 @@ enum err appointment_judge(struct call *c, const PGresult *own)
     bool beside = lane && lane[0] == 't';
     TRY(clock_parse_pg(slice_of(call_get(c, "instant")->text), &us));
     TRY(load_day(c, own, &o));
-    unsigned why = o.person_count ? openings_judge(&o, &o.people[0], us / 1000000) & STAFF_RULES
-                                  : 0;
+    int64_t start = us / 1000000;
+    unsigned why = o.person_count ? openings_judge(&o, &o.people[0], start) & STAFF_RULES : 0;
     if (why == 0 && o.person_count > 0 && !beside) {
-        return OK;
+        return choose_assets(c, &o, start, false);
     }
     if (!call_get(c, "excuse")->text) {
         return beside ? call_refuse_field(c, "/override", "required", "Indique el motivo",
@@ -200,6 +218,7 @@ enum err appointment_judge(struct call *c, const PGresult *own)
         return call_refuse(c, E_FORBIDDEN, "Falta el permiso appointment.override",
                            "The permission appointment.override is missing");
     }
+    TRY(choose_assets(c, &o, start, beside));
     return tell_override(c, &o, why);
 }
 

@@ -3,8 +3,16 @@
  * comes back with it. */
 #include "worker/api/appointment.h"
 
+/* Fragments and texts stand as the statements read. */
+/* clang-format off */
+
 /* What the statements below hand from their writing part to their answer. */
 #define ROW APPOINTMENT_OUT ", a.lane, a.buffer_before_min, a.buffer_after_min"
+
+/* What it is shown with, of the assets it takes; null: none. */
+#define ASSETS                                                                            \
+    "(SELECT jsonb_agg(jsonb_build_object('id', f.id, 'kind', f.kind, 'name', f.name)"    \
+    " ORDER BY f.name, f.id) FROM asset f WHERE f.id = ANY (:assets::uuid[]))"
 
 /* The staff's time is taken with its buffers, the client's without. */
 #define STAFF_TIME                                                        \
@@ -41,6 +49,14 @@
     "))), 1)"                                                                                \
     " ELSE 1 END"
 
+/* Their time, as long as the staff's. */
+#define TAKES_ASSETS                                                                            \
+    "INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id)"                 \
+    " SELECT gen_random_uuid(), f.id, " LANE("f.id", "m.id",                                    \
+        "m.starts_at - make_interval(mins => m.buffer_before_min)",                             \
+        "m.ends_at + make_interval(mins => m.buffer_after_min)") ", " STAFF_TIME                \
+    ", 'visit', m.id FROM moved m CROSS JOIN unnest(:assets::uuid[]) f(id)"
+
 /* What stands in the history besides. */
 #define TOLD "coalesce(:told::jsonb, '{}')"
 
@@ -49,7 +65,8 @@ const struct stmt appointment_lock = {
     "lock",
     "SELECT pg_advisory_xact_lock(k.key)"
     " FROM (SELECT hashtextextended(:tenant_id::text || id::text, 0) AS key"
-    " FROM unnest(ARRAY[:to_client, :to_staff]) id ORDER BY 1) k",
+    " FROM (SELECT unnest(ARRAY[:to_client, :to_staff]) AS id UNION SELECT asset_id"
+    " FROM service_need WHERE service_id = :to_service) ids ORDER BY 1) k",
 };
 
 const struct stmt appointment_check = {
@@ -69,11 +86,9 @@ const struct stmt appointment_check = {
 
 const struct stmt appointment_sweep = {
     "sweep",
-    "DELETE FROM allocation WHERE resource_id = :to_staff AND expires_at <= now()",
+    "DELETE FROM allocation WHERE resource_id IN (SELECT :to_staff::uuid UNION ALL SELECT asset_id"
+    " FROM service_need WHERE service_id = :to_service) AND expires_at <= now()",
 };
-
-/* Fragments and texts below stand as the statements read. */
-/* clang-format off */
 
 /* The staff's time is taken first (met waits for taken), so that a slot which is taken is called so even when the client
  * is busy then as well. The names are read as the foreign keys will: a renaming is waited for. */
@@ -82,13 +97,13 @@ const struct stmt appointment_book = {
     "WITH moved AS ("
     "INSERT INTO appointment AS a(id, client_id, client_name, service_id, service_name, staff_id,"
     " staff_name, state, starts_at, ends_at, local_start, local_end, time_zone, buffer_before_min,"
-    " buffer_after_min, price_minor, currency, notes, policy, expires_at, lane)"
+    " buffer_after_min, price_minor, currency, notes, policy, expires_at, lane, assets)"
     " SELECT :new_id, c.id, c.name, s.id, s.name, t.id, t.name, :to_state, v.starts_at,"
     " v.ends_at, v.starts_at AT TIME ZONE b.time_zone, v.ends_at AT TIME ZONE b.time_zone,"
     " b.time_zone, s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes,"
     " p.rules, " EXPIRES(":to_state", "p.rules", "v.starts_at") ", "
     LANE("t.id", ":new_id", "v.starts_at - make_interval(mins => s.buffer_before_min)",
-         "v.ends_at + make_interval(mins => s.buffer_after_min)")
+         "v.ends_at + make_interval(mins => s.buffer_after_min)") ", " ASSETS
     " FROM client c, service s, staff t,"
     " (SELECT (SELECT rules FROM booking_policy) AS rules) p, " ZONE " b, LATERAL (SELECT"
     " :instant::timestamptz AS starts_at, :instant::timestamptz"
@@ -97,7 +112,7 @@ const struct stmt appointment_book = {
     " FOR KEY SHARE OF c, s, t RETURNING " ROW "),"
     " taken AS (INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id)"
     " SELECT :allocation_id, m.staff_id, m.lane, " STAFF_TIME ", 'visit', m.id FROM moved m"
-    " RETURNING appointment_id),"
+    " RETURNING appointment_id), besides AS (" TAKES_ASSETS "),"
     " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
     " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m JOIN taken ON appointment_id = m.id),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
@@ -112,7 +127,8 @@ const struct stmt appointment_find = {
     " FROM appointment WHERE id = :id AND :scope(appointment appointment) FOR UPDATE",
 };
 
-/* Duration, buffers and price stay as agreed unless another service or another duration is asked for. */
+/* Assets are chosen anew: that the old ones are counted has them given back before others are taken.
+ * Duration, buffers and price stay as agreed unless another service or another duration is asked for. */
 const struct stmt appointment_place = {
     "place",
     "WITH moved AS ("
@@ -133,7 +149,7 @@ const struct stmt appointment_place = {
     " expires_at = " EXPIRES("coalesce(:to_state, a.state)", "a.policy", "n.starts_at") ","
     " lane = " LANE(":to_staff", ":id", "n.starts_at - make_interval(mins => n.before)",
                     "n.starts_at + n.length + make_interval(mins => n.after)") ","
-    " version = a.version + 1, updated_at = now()"
+    " assets = " ASSETS ", version = a.version + 1, updated_at = now()"
     " FROM (SELECT o.id, s.id AS service_id, s.name AS service_name, t.name AS staff_name,"
     " s.id <> o.service_id AS other, s.price_minor, s.currency,"
     " CASE WHEN s.id <> o.service_id THEN s.buffer_before_min ELSE o.buffer_before_min END"
@@ -144,14 +160,17 @@ const struct stmt appointment_place = {
     " WHEN s.id <> o.service_id THEN make_interval(mins => s.duration_min)"
     " ELSE o.ends_at - o.starts_at END AS length,"
     " o.starts_at AS old_start, o.ends_at AS old_end, o.staff_id AS old_staff,"
-    " o.service_id AS old_service, o.state AS old_state"
+    " o.service_id AS old_service, o.state AS old_state, o.assets AS old_assets"
     " FROM appointment o, service s, staff t, " ZONE " b"
     " WHERE o.id = :id AND s.id = :to_service AND t.id = :to_staff) n"
     " WHERE a.id = :id"
-    " RETURNING " ROW ", n.old_start, n.old_end, n.old_staff, n.old_service, n.old_state),"
+    " RETURNING " ROW ", n.old_start, n.old_end, n.old_staff, n.old_service, n.old_state, n.old_assets),"
     " taken AS (UPDATE allocation l SET resource_id = m.staff_id, lane = m.lane,"
-    " busy = " STAFF_TIME " FROM moved m WHERE l.appointment_id = :id"
-    " RETURNING l.appointment_id),"
+    " busy = " STAFF_TIME " FROM moved m WHERE l.appointment_id = :id AND NOT EXISTS (SELECT"
+    " FROM asset f WHERE f.id = l.resource_id) RETURNING l.appointment_id),"
+    " left_assets AS (DELETE FROM allocation l USING asset f WHERE l.appointment_id = :id"
+    " AND f.id = l.resource_id RETURNING l.id),"
+    " besides AS (" TAKES_ASSETS " WHERE (SELECT count(*) FROM left_assets) >= 0),"
     " met AS (UPDATE client_busy y SET busy = " CLIENT_TIME
     " FROM moved m JOIN taken ON appointment_id = m.id WHERE y.appointment_id = :id),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
@@ -164,7 +183,9 @@ const struct stmt appointment_place = {
     " 'staff_id', CASE WHEN m.staff_id <> m.old_staff"
     " THEN jsonb_build_array(m.old_staff, m.staff_id) END,"
     " 'service_id', CASE WHEN m.service_id <> m.old_service"
-    " THEN jsonb_build_array(m.old_service, m.service_id) END)) FROM moved m)" ANSWER,
+    " THEN jsonb_build_array(m.old_service, m.service_id) END,"
+    " 'assets', CASE WHEN m.assets <> coalesce(m.old_assets, '[]')"
+    " THEN jsonb_build_array(coalesce(m.old_assets, '[]'), m.assets) END)) FROM moved m)" ANSWER,
 };
 
 const struct stmt appointment_note = {
@@ -213,6 +234,10 @@ const struct stmt appointment_reopen = {
          " SELECT :new_id, m.staff_id, m.lane, " STAFF_TIME ", 'visit', m.id FROM moved m"
          " WHERE NOT EXISTS (SELECT FROM allocation x WHERE x.appointment_id = m.id)"
          " RETURNING appointment_id),"
+         " besides AS (INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id)"
+         " SELECT gen_random_uuid(), (f->>'id')::uuid, m.lane, " STAFF_TIME ", 'visit', m.id"
+         " FROM moved m JOIN taken ON appointment_id = m.id"
+         " CROSS JOIN jsonb_array_elements(m.assets) f),"
          " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
          " SELECT m.id, m.client_id, " CLIENT_TIME
          " FROM moved m JOIN taken ON appointment_id = m.id)," STEP_TOLD,

@@ -27,6 +27,7 @@ const struct column appointment_columns[] = {
     { "client_confirmed_at", T_INSTANT, "When the client confirmed the time it has now" },
     { "expires_at", T_INSTANT, "A state that waits for an answer is over then" },
     { "overbooked", T_BOOL, "Beside another visit of the same person, on purpose" },
+    { "assets", T_JSON, "Rooms, chairs and devices that it has: id, kind, name" },
     { "created_at", T_INSTANT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/str.h"
 
 #define SLOTS_MAX  2000 /* starts and reasons, after which an answer ends with its day */
 #define GRID_STAFF 15   /* minutes, of a service that says none */
@@ -16,9 +17,10 @@ static const struct column slots_columns[] = {
     { "time_zone", T_TEXT, "IANA zone of days and starts" },
     { "staff", T_JSON, "Who offers it: id, name, duration_min; at most 50, by name" },
     { "days", T_JSON,
-      "Of each its date and starts: at (RFC 3339), and staff, who can then, those with the fewest "
-      "visits that day first. Explained also closed: staff_id, first and last start, why (closed, "
-      "exception, break, busy, buffer, notice, horizon), alone: without that it would be open" },
+      "Of each its date and starts: at (RFC 3339), with tz also local, the same there, and staff, "
+      "who can then, by rank. Explained also closed: staff_id, first and last start, why (closed, "
+      "exception, break, busy, buffer, notice, horizon, limit, no_room, no_chair, no_device), "
+      "alone: without that it would be open" },
     { "next_day", T_DATE, "Where to go on when there was too much for one answer; null: all" },
     { "next", T_JSON, "Explained: the first start from the first day on; null: none" },
     { 0 },
@@ -63,12 +65,29 @@ static const struct param slots_params[] = {
     WHO_PARAMS,
     DAY_PARAMS,
     { .name = "explain", .in = IN_QUERY, .type = T_BOOL, .fallback = "false" },
+    { .name = "tz",
+      .in = IN_QUERY,
+      .type = T_ZONE,
+      .doc = "The zone of who looks: each start is told in its time too" },
+    { .name = "rank",
+      .in = IN_QUERY,
+      .type = T_CHOICE,
+      .choices = "fair gaps",
+      .fallback = "fair",
+      .doc = "Of those who can: fair, who has the fewest visits that day first; gaps, whose day is "
+             "left with the smallest gap" },
     { 0 },
 };
 static const struct param days_params[] = { WHO_PARAMS, DAY_PARAMS, { 0 } };
 static const struct param next_params[] = { WHO_PARAMS, { 0 } };
 
 static const struct param availability_vars[] = { OPENINGS_VARS, { 0 } };
+static const struct param slots_vars[] = {
+    OPENINGS_VARS,
+    { .name = "first_day", .type = T_DATE },
+    { .name = "last_day", .type = T_DATE },
+    { 0 },
+};
 
 /* What the request names must be there, and within reach. */
 static const struct stmt availability_check = {
@@ -80,8 +99,18 @@ static const struct stmt availability_check = {
     " AND :scope(appointment a)) AS ignore_ok",
 };
 
+/* Clocks of another zone while the days last. */
+static const struct stmt availability_clocks = {
+    "clocks",
+    "SELECT d.from_s, d.to_s, coalesce(d.change_s, 0) AS change_s, d.shown_s,"
+    " d.day - date '1970-01-01' AS day FROM ext.local_days(:first_day - 2, :last_day + 2, :tz) d"
+    " WHERE ext.zone_known(:tz) ORDER BY d.day",
+};
+
 static const struct stmt *const availability_stmts[] = { &availability_check, &openings_world,
                                                          NULL };
+static const struct stmt *const slots_stmts[] = { &availability_check, &openings_world,
+                                                  &availability_clocks, NULL };
 
 /* ---- asking ---- */
 
@@ -142,35 +171,51 @@ static enum err ask_days(struct call *c)
 
 /* ---- ranking ---- */
 
-/* How many visits somebody has on a day, and who it is. */
+/* What somebody is ranked by, the least first, and who it is. */
 struct rank {
-    size_t visits, who;
+    int64_t by;
+    size_t who;
 };
 
-static int by_visits(const void *a, const void *b)
+static int by_rank(const void *a, const void *b)
 {
     const struct rank *x = a, *y = b;
-    return x->visits != y->visits ? (x->visits > y->visits) - (x->visits < y->visits)
-                                  : (x->who > y->who) - (x->who < y->who);
+    return x->by != y->by ? (x->by > y->by) - (x->by < y->by)
+                          : (x->who > y->who) - (x->who < y->who);
 }
 
-static size_t visits_on(const struct openings_person *p, const struct openings_day *d)
+static void sort_ranks(struct rank *ranks, size_t n)
 {
-    size_t n = 0;
+    if (n > 1) {
+        qsort(ranks, n, sizeof(*ranks), by_rank);
+    }
+}
+
+static int64_t visits_on(const struct openings_person *p, const struct openings_day *d)
+{
+    int64_t n = 0;
     for (size_t i = 0; i < p->visit_count; i++) {
         n += p->visits[i] >= d->day.span.from && p->visits[i] < d->day.span.to;
     }
     return n;
 }
 
-static void rank_people(const struct openings *o, const struct openings_day *d, struct rank *out)
+/* The same for all starts of a day. */
+static void rank_by_visits(const struct openings *o, const struct openings_day *d, struct rank *out)
 {
     for (size_t i = 0; i < o->person_count; i++) {
         out[i] = (struct rank){ visits_on(&o->people[i], d), i };
     }
-    if (o->person_count > 1) {
-        qsort(out, o->person_count, sizeof(*out), by_visits);
+    sort_ranks(out, o->person_count);
+}
+
+static void rank_by_gaps(const struct openings *o, int64_t start, struct rank *out)
+{
+    for (size_t i = 0; i < o->person_count; i++) {
+        const struct openings_person *p = &o->people[i];
+        out[i] = (struct rank){ avail_gap(&p->time, &p->visit, start), i };
     }
+    sort_ranks(out, o->person_count);
 }
 
 static bool anybody_can(const struct openings *o, int64_t start)
@@ -188,9 +233,23 @@ static bool anybody_can(const struct openings *o, int64_t start)
 struct writer {
     struct openings *o;
     struct sbuf *out;
-    struct rank ranks[OPENINGS_PEOPLE_MAX]; /* of each person on the day */
-    size_t written;                         /* starts and reasons */
+    struct rank ranks[OPENINGS_PEOPLE_MAX]; /* of each person on the day, or at the start */
+    bool by_gaps;
+    const struct openings_day *clocks; /* of the caller's zone */
+    size_t clock_count;
+    size_t written; /* starts and reasons */
 };
+
+static void write_local(struct writer *w, int64_t start)
+{
+    for (size_t i = 0; i < w->clock_count; i++) {
+        if (start >= w->clocks[i].day.span.from && start < w->clocks[i].day.span.to) {
+            sbuf_text(w->out, ",\"local\":");
+            openings_write(w->out, &w->clocks[i], start);
+            return;
+        }
+    }
+}
 
 /* "at":...,"staff":[...]} */
 static void write_start(struct writer *w, const struct openings_day *d, int64_t start)
@@ -198,6 +257,10 @@ static void write_start(struct writer *w, const struct openings_day *d, int64_t 
     bool first = true;
     sbuf_text(w->out, "\"at\":");
     openings_write(w->out, d, start);
+    write_local(w, start);
+    if (w->by_gaps) {
+        rank_by_gaps(w->o, start, w->ranks);
+    }
     sbuf_text(w->out, ",\"staff\":[");
     for (size_t i = 0; i < w->o->person_count; i++) {
         const struct openings_person *p = &w->o->people[w->ranks[i].who];
@@ -255,7 +318,7 @@ static void write_closed(struct writer *w, const struct openings_day *d,
 
 static void write_day(struct writer *w, const struct openings_day *d, bool explain)
 {
-    rank_people(w->o, d, w->ranks);
+    rank_by_visits(w->o, d, w->ranks);
     sbuf_fmt(w->out, "{\"date\":\"%s\",", d->date);
     write_starts(w, d);
     if (explain) {
@@ -351,7 +414,7 @@ static enum err write_next(struct call *c, struct writer *w)
         sbuf_text(w->out, "null");
         return OK;
     }
-    rank_people(w->o, day, w->ranks);
+    rank_by_visits(w->o, day, w->ranks);
     sbuf_fmt(w->out, "{\"date\":\"%s\",", day->date);
     write_start(w, day, start);
     return OK;
@@ -382,10 +445,45 @@ static enum err answer(struct call *c, write_fn write)
     return e;
 }
 
+/* The clocks of the zone that the caller asks for. */
+static enum err load_clocks(struct call *c, struct writer *w)
+{
+    PGresult *rows;
+    struct openings_day *days;
+    call_set(c, "first_day", w->o->days[0].date);
+    call_set(c, "last_day", w->o->days[w->o->day_count - 1].date);
+    TRY(call_query(c, &availability_clocks, &rows));
+    if (PQntuples(rows) == 0) {
+        return call_refuse_field(c, "tz", "unknown_zone", "No se conoce esa zona horaria",
+                                 "That time zone is not known");
+    }
+    days = arena_take(c->arena, (size_t)PQntuples(rows) * sizeof(*days));
+    if (!days) {
+        return E_NOMEM;
+    }
+    for (int i = 0; i < PQntuples(rows); i++) {
+        int64_t cell[5];
+        for (int k = 0; k < 5; k++) {
+            TRY(str_int(slice_of(PQgetvalue(rows, i, k)), INT64_MIN, INT64_MAX, &cell[k]));
+        }
+        days[i] = (struct openings_day){
+            .midnight = cell[4] * INT64_C(86400),
+            .day = { { cell[0], cell[1] }, cell[2], cell[3] },
+        };
+    }
+    w->clocks = days;
+    w->clock_count = (size_t)PQntuples(rows);
+    return OK;
+}
+
 static enum err write_slots(struct call *c, struct writer *w)
 {
     bool explain = call_get(c, "explain")->number != 0;
     size_t i = 0;
+    w->by_gaps = strcmp(call_get(c, "rank")->text, "gaps") == 0;
+    if (call_get(c, "tz")->present && w->o->day_count > 0) {
+        TRY(load_clocks(c, w));
+    }
     write_people(w);
     sbuf_text(w->out, ",\"days\":[");
     for (; i < w->o->day_count && w->written < SLOTS_MAX; i++) {
@@ -433,18 +531,20 @@ static enum err read_next(struct call *c)
     return answer(c, write_next);
 }
 
-#define ROUTE(what, text, its_params, its_columns, its_handler)                         \
-    {                                                                                   \
-        .method = M_GET, .path = "/api/v1/availability/" what, .summary = text,         \
-        .need = PERM_APPOINTMENT_READ, .cost = COST_FAST, .params = its_params,         \
-        .vars = availability_vars, .columns = its_columns, .stmts = availability_stmts, \
-        .handler = its_handler, .shape = SHAPE_RAW, .success = 200,                     \
+#define ROUTE(what, text, its_params, its_vars, its_stmts, its_columns, its_handler)              \
+    {                                                                                             \
+        .method = M_GET, .path = "/api/v1/availability/" what, .summary = text,                   \
+        .need = PERM_APPOINTMENT_READ, .cost = COST_FAST, .params = its_params, .vars = its_vars, \
+        .columns = its_columns, .stmts = its_stmts, .handler = its_handler, .shape = SHAPE_RAW,   \
+        .success = 200,                                                                           \
     }
 
 const struct route availability_routes[] = {
-    ROUTE("slots", "When a service can begin, and why not at other times", slots_params,
-          slots_columns, read_slots),
-    ROUTE("days", "How many starts each day has", days_params, days_columns, read_days),
-    ROUTE("next", "The next start from now on", next_params, next_columns, read_next),
+    ROUTE("slots", "When a service can begin, and why not at other times", slots_params, slots_vars,
+          slots_stmts, slots_columns, read_slots),
+    ROUTE("days", "How many starts each day has", days_params, availability_vars,
+          availability_stmts, days_columns, read_days),
+    ROUTE("next", "The next start from now on", next_params, availability_vars, availability_stmts,
+          next_columns, read_next),
     { 0 },
 };

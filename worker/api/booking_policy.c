@@ -18,7 +18,11 @@
     NUMBER("horizon_days") ", "                                                        \
     SWITCH("approve_moves") ", "                                                       \
     NUMBER("answer_min") ", "                                                          \
-    NUMBER("hold_min") ", version, updated_at"
+    NUMBER("hold_min") ", "                                                            \
+    NUMBER("day_visits") ", "                                               \
+    NUMBER("day_minutes") ", "                                              \
+    NUMBER("week_visits") ", "                                              \
+    NUMBER("week_minutes") ", version, updated_at"
 /* clang-format on */
 
 static const struct column policy_columns[] = {
@@ -33,6 +37,10 @@ static const struct column policy_columns[] = {
     { "approve_moves", T_BOOL, "What a client moves is requested until staff confirm it" },
     { "answer_min", T_INT, "So long a request or a proposed time waits for its answer" },
     { "hold_min", T_INT, "So long a hold keeps its time" },
+    { "day_visits", T_INT, "So many visits one person is booked a day at most; 0: no limit" },
+    { "day_minutes", T_INT, "So many minutes of a day; 0: no limit" },
+    { "week_visits", T_INT, "Of a week, Monday to Sunday" },
+    { "week_minutes", T_INT, NULL },
     { "version", T_INT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },
@@ -50,6 +58,10 @@ static const struct param policy_params[] = {
     { .name = "approve_moves", .in = IN_BODY, .type = T_BOOL },
     { .name = "answer_min", .in = IN_BODY, .type = T_INT, .min = 5, .max = 43200 },
     { .name = "hold_min", .in = IN_BODY, .type = T_INT, .min = 1, .max = 60 },
+    { .name = "day_visits", .in = IN_BODY, .type = T_INT, .min = 0, .max = 200 },
+    { .name = "day_minutes", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
+    { .name = "week_visits", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1000 },
+    { .name = "week_minutes", .in = IN_BODY, .type = T_INT, .min = 0, .max = 10080 },
     { 0 },
 };
 
@@ -67,7 +79,11 @@ static const char policy_change_sql[] =
     GIVEN("horizon_days") ", "
     GIVEN("approve_moves") ", "
     GIVEN("answer_min") ", "
-    GIVEN("hold_min") ")), version = version + 1, updated_at = now()"
+    GIVEN("hold_min") ", "
+    GIVEN("day_visits") ", "
+    GIVEN("day_minutes") ", "
+    GIVEN("week_visits") ", "
+    GIVEN("week_minutes") ")), version = version + 1, updated_at = now()"
     " WHERE version = :if_version RETURNING " POLICY_OUT;
 /* clang-format on */
 

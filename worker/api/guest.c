@@ -405,7 +405,8 @@ static enum err check_offered(struct call *c)
     unsigned why = o.person_count > 0 && us % 1000000 == 0
                        ? openings_judge_any(&o, &o.people[0], us / 1000000)
                        : AVAIL_CLOSED;
-    if (why & ~(unsigned)(AVAIL_BUSY | AVAIL_BUFFER)) {
+    if (why & ~(unsigned)(AVAIL_BUSY | AVAIL_BUFFER) ||
+        openings_assign(c, &o, &o.people[0], us / 1000000, OPENINGS_FREE)) {
         return call_refuse_field(c, "/starts_at", "not_offered",
                                  "La práctica no ofrece ese horario",
                                  "The practice does not offer that time");

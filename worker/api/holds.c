@@ -78,7 +78,10 @@ static const struct stmt hold_make = {
     " + make_interval(mins => coalesce(:to_minutes::int, s.duration_min)) AS ends_at) v"
     " WHERE s.id = :to_service AND t.id = :to_staff AND (SELECT count(*) FROM hold o"
     " JOIN allocation y ON y.id = o.id WHERE o.made_by = :me_member AND y.expires_at > now())"
-    " < " HOLDS_MAX " FOR KEY SHARE OF s, t RETURNING x.id, x.expires_at),"
+    " < " HOLDS_MAX " FOR KEY SHARE OF s, t RETURNING x.id, x.expires_at, x.busy),"
+    " besides AS (INSERT INTO allocation(id, resource_id, busy, kind, expires_at, held_with)"
+    " SELECT gen_random_uuid(), f.id, x.busy, 'hold', x.expires_at, x.id FROM taken x"
+    " CROSS JOIN unnest(:assets::uuid[]) f(id)),"
     " h AS (INSERT INTO hold AS h(id, secret_hash, service_id, staff_id, starts_at, ends_at,"
     " made_by) SELECT x.id, :secret_hash::bytea, s.id, :to_staff, :instant::timestamptz, "
     ":instant::timestamptz"
@@ -102,7 +105,9 @@ static const struct stmt hold_one = {
 static const struct stmt hold_find = {
     "hold",
     "SELECT h.service_id, h.staff_id, h.starts_at,"
-    " extract(epoch FROM h.ends_at - h.starts_at)::int / 60 AS minutes" ALIVE BY_TOKEN,
+    " extract(epoch FROM h.ends_at - h.starts_at)::int / 60 AS minutes, (SELECT"
+    " array_agg(y.resource_id) FROM allocation y WHERE y.held_with = h.id) AS assets" ALIVE
+        BY_TOKEN,
 };
 
 static const struct stmt hold_use = {
@@ -184,10 +189,8 @@ static enum err book(struct call *c)
     static const struct {
         const char *var, *column;
     } same[] = {
-        { "to_service", "service_id" },
-        { "to_staff", "staff_id" },
-        { "to_time", "starts_at" },
-        { "to_minutes", "minutes" },
+        { "to_service", "service_id" }, { "to_staff", "staff_id" }, { "to_time", "starts_at" },
+        { "to_minutes", "minutes" },    { "assets", "assets" },
     };
     PGresult *hold, *rows;
     TRY(find(c, &hold_find, E_HOLD_EXPIRED, &hold));

@@ -4,8 +4,12 @@
  * overlap. */
 #include "worker/api/openings.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 #include "common/clock.h"
 #include "common/str.h"
+#include "common/uuid.h"
 #include "worker/api/openings_sql.h"
 
 /* Kinds of rows: what each is for is in the statement's last part. */
@@ -19,6 +23,10 @@ enum row {
     ROW_EXCEPTION = OPENINGS_EXCEPTION,
     ROW_BUSY,
     ROW_CLIENT,
+    ROW_ASSET,
+    ROW_NEED,
+    ROW_CAPS,
+    ROW_LOAD,
 };
 
 #define SECOND_US INT64_C(1000000)
@@ -29,6 +37,8 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
 
 #define TEXT_OF(n) #n
 #define TEXT(n)    TEXT_OF(n)
+
+/* clang-format off */
 
 /* What is asked for. */
 #define ASKED                                                                                    \
@@ -45,16 +55,40 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     " AS day) f CROSS JOIN LATERAL (SELECT coalesce(:w_last, CASE WHEN :w_at IS NULL"            \
     " THEN f.day + 6 ELSE f.day END) AS day) l)"
 
-/* Who offers the service and is within the caller's reach. */
+/* Who offers the service and is within the caller's reach, and what it needs besides. */
 #define PEOPLE                                                                                   \
-    "people AS MATERIALIZED (SELECT row_number() OVER (ORDER BY ext.fold(t.name), t.id) - 1"     \
+    "persons AS MATERIALIZED (SELECT row_number() OVER (ORDER BY ext.fold(t.name), t.id) - 1"    \
     " AS who, t.id, t.name, coalesce(:w_seconds::int,"                                           \
     " coalesce(o.duration_min, a.duration_min) * 60) AS seconds FROM a CROSS JOIN staff t"       \
     " LEFT JOIN service_staff o ON o.service_id = a.service AND o.staff_id = t.id"               \
     " WHERE t.archived_at IS NULL AND t.bookable AND :scope(staff t)"                            \
     " AND (:w_staff::uuid IS NULL OR t.id = :w_staff) AND (o.staff_id IS NOT NULL OR NOT EXISTS" \
-    " (SELECT FROM service_staff x WHERE x.service_id = a.service)) ORDER BY 1 LIMIT " TEXT(     \
-        OPENINGS_PEOPLE_MAX) ")"
+    " (SELECT FROM service_staff x WHERE x.service_id = a.service)) ORDER BY 1"                  \
+    " LIMIT " TEXT(OPENINGS_PEOPLE_MAX) "),"                                                     \
+    " assets AS MATERIALIZED (SELECT (SELECT count(*) FROM persons) + row_number() OVER"         \
+    " (ORDER BY ext.fold(f.name), f.id) - 1 AS who, f.id, f.name FROM asset f WHERE f.id IN"     \
+    " (SELECT n.asset_id FROM service_need n WHERE n.service_id = :w_service)"                   \
+    " AND f.archived_at IS NULL),"                                                               \
+    " people AS MATERIALIZED (SELECT who, id, false AS asset FROM persons"                       \
+    " UNION ALL SELECT who, id, true FROM assets)"
+
+/* What one person is booked at most. */
+#define CAP(name) "coalesce((r.rules->>'" name "')::int, 0)"
+#define CAPS                                                                                     \
+    "caps AS MATERIALIZED (SELECT " CAP("day_visits") " AS dv, " CAP("day_minutes") " AS dm, "   \
+    CAP("week_visits") " AS wv, " CAP("week_minutes") " AS wm"                                   \
+    " FROM (SELECT (SELECT rules FROM booking_policy) AS rules) r)"
+
+/* What persons have on the days of the weeks that are asked for, holds too. */
+#define LOADS                                                                                    \
+    " FROM caps k CROSS JOIN a CROSS JOIN persons p CROSS JOIN LATERAL ("                        \
+    "SELECT v.local_start::date AS day, v.starts_at, v.ends_at FROM appointment v"               \
+    " WHERE v.staff_id = p.id AND v.starts_at >= a.first - 9 AND v.starts_at < a.last + 10"      \
+    " AND v.state NOT IN ('cancelled', 'declined', 'expired', 'no_show')"                        \
+    " AND v.id IS DISTINCT FROM :w_ignore"                                                       \
+    " UNION ALL SELECT (h.starts_at AT TIME ZONE a.zone)::date, h.starts_at, h.ends_at"          \
+    " FROM hold h JOIN allocation x ON x.id = h.id AND x.expires_at > now()"                     \
+    " WHERE h.staff_id = p.id) v WHERE k.dv + k.dm + k.wv + k.wm > 0 GROUP BY p.who, v.day"
 
 /* Where somebody's visit may matter: a visit and its buffers are shorter than two days. */
 #define AROUND                                                                      \
@@ -63,16 +97,16 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     " ON d.day BETWEEN a.first AND a.last)"
 
 /* A row of enum row: what, whose, up to four numbers (of spans their ends), up to two texts. */
-/* clang-format off */
 #define ROWS                                                                                     \
     " SELECT 0 AS what, 0 AS who, " LAST_SECOND("a.earliest") " AS a, " FIRST_SECOND("a.latest") \
     " AS b, a.before * 60::bigint AS c, a.after * 60::bigint AS d, a.zone AS label,"             \
     " NULL AS name FROM a"                                                                       \
-    " UNION ALL SELECT 1, 0, a.step, mod(a.shift, a.step), 0, 0, NULL, NULL FROM a"              \
+    " UNION ALL SELECT 1, 0, a.step, mod(a.shift, a.step), coalesce(:w_seconds::int,"            \
+    " a.duration_min * 60), 0, NULL, NULL FROM a"                                               \
     " UNION ALL SELECT 2, 0, d.from_s, d.to_s, coalesce(d.change_s, 0), d.shown_s,"              \
     " to_char(d.day, 'YYYY-MM-DD'), (d.day - date '1970-01-01')::text FROM a JOIN days d"                                     \
     " ON d.day BETWEEN a.first AND a.last"                                                       \
-    " UNION ALL SELECT 3, p.who, p.seconds, 0, 0, 0, p.id::text, p.name FROM people p"           \
+    " UNION ALL SELECT 3, p.who, p.seconds, 0, 0, 0, p.id::text, p.name FROM persons p"          \
     " UNION ALL SELECT s.what, s.who, s.from_s, s.to_s, 0, 0, NULL, NULL FROM spans s"           \
     " UNION ALL SELECT 7, p.who, " FIRST_SECOND("lower(x.busy)") ", "                            \
     LAST_SECOND("upper(x.busy)") ", " FIRST_SECOND("coalesce(v.starts_at, lower(x.busy))") ", "  \
@@ -82,15 +116,23 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     " AND (x.expires_at IS NULL OR x.expires_at > now())"                                        \
     " LEFT JOIN appointment v ON v.id = x.appointment_id"                                        \
     " UNION ALL SELECT 8, p.who, " FIRST_SECOND("lower(y.busy)") ", "                            \
-    LAST_SECOND("upper(y.busy)") ", 0, 0, NULL, NULL FROM around w CROSS JOIN people p"          \
+    LAST_SECOND("upper(y.busy)") ", 0, 0, NULL, NULL FROM around w CROSS JOIN persons p"         \
     " JOIN client_busy y ON y.client_id = :w_client AND y.busy && w.span"                        \
     " AND y.appointment_id IS DISTINCT FROM :w_ignore"                                           \
+    " UNION ALL SELECT 9, f.who, 0, 0, 0, 0, f.id::text, f.name FROM assets f"                  \
+    " UNION ALL SELECT 10, coalesce(f.who, 0), n.need, (f.who IS NOT NULL)::int,"                \
+    " array_position(ARRAY['room', 'chair', 'device'], g.kind), 0, NULL, NULL"                   \
+    " FROM service_need n JOIN asset g ON g.id = n.asset_id"                                     \
+    " LEFT JOIN assets f ON f.id = n.asset_id WHERE n.service_id = :w_service"                                                           \
+    " UNION ALL SELECT 11, 0, k.dv, k.dm, k.wv, k.wm, NULL, NULL FROM caps k"                    \
+    " UNION ALL SELECT 12, p.who, v.day - date '1970-01-01', count(*), sum(ceil(extract(epoch"    \
+    " FROM v.ends_at - v.starts_at) / 60))::int, 0, NULL, NULL" LOADS                           \
     " ORDER BY 1, 2, 3"
 /* clang-format on */
 
 const struct stmt openings_world = {
     "world",
-    "WITH " ASKED ", " PEOPLE ", " OPENINGS_RULES ", " AROUND ROWS,
+    "WITH " ASKED ", " PEOPLE ", " OPENINGS_RULES ", " AROUND ", " CAPS ROWS,
 };
 
 /* ---- rows ---- */
@@ -123,7 +165,8 @@ static bool is_taken(int64_t kind)
 /* Room for what each person has: a busy row becomes two spans. */
 static enum err make_room(struct call *c, const PGresult *rows, struct openings *o)
 {
-    o->people = arena_take(c->arena, (o->person_count + 1) * sizeof(*o->people));
+    size_t all = o->person_count + o->asset_count;
+    o->people = arena_take(c->arena, (all + 1) * sizeof(*o->people));
     if (!o->people) {
         return E_NOMEM;
     }
@@ -133,16 +176,19 @@ static enum err make_room(struct call *c, const PGresult *rows, struct openings 
         p->time.open_count += kind == ROW_WORK;
         p->time.taken_count += (size_t)(is_taken(kind) + (kind == ROW_BUSY));
         p->visit_count += kind == ROW_BUSY;
+        p->load_count += kind == ROW_LOAD;
     }
-    for (size_t i = 0; i < o->person_count; i++) {
+    o->assets = o->people + o->person_count;
+    for (size_t i = 0; i < all; i++) {
         struct openings_person *p = &o->people[i];
         p->time.open = arena_take(c->arena, (p->time.open_count + 1) * sizeof(*p->time.open));
         p->time.taken = arena_take(c->arena, (p->time.taken_count + 1) * sizeof(*p->time.taken));
         p->visits = arena_take(c->arena, (p->visit_count + 1) * sizeof(*p->visits));
-        if (!p->time.open || !p->time.taken || !p->visits) {
+        p->loads = arena_take(c->arena, (p->load_count + 1) * sizeof(*p->loads));
+        if (!p->time.open || !p->time.taken || !p->visits || !p->loads) {
             return E_NOMEM;
         }
-        p->time.open_count = p->time.taken_count = p->visit_count = 0;
+        p->time.open_count = p->time.taken_count = p->visit_count = p->load_count = 0;
     }
     return OK;
 }
@@ -167,10 +213,50 @@ static void take_rules(struct openings *o, const PGresult *rows, int row)
 {
     o->limits = (struct avail_limits){ number(rows, row, COL_A), number(rows, row, COL_B) };
     o->zone = PQgetvalue(rows, row, COL_LABEL);
+    o->visit.before = number(rows, row, COL_C);
+    o->visit.after = number(rows, row, COL_D);
     for (size_t i = 0; i < o->person_count; i++) {
         o->people[i].visit.before = number(rows, row, COL_C);
         o->people[i].visit.after = number(rows, row, COL_D);
     }
+}
+
+static unsigned lack_of(int64_t kind)
+{
+    return kind == 1 ? AVAIL_ROOM : kind == 2 ? AVAIL_CHAIR : AVAIL_DEVICE;
+}
+
+/* One that is archived meets nothing, but it is needed all the same. */
+static void take_need(struct openings *o, const PGresult *rows, int row)
+{
+    int64_t need = number(rows, row, COL_A) - 1;
+    if (need < 0 || need >= AVAIL_NEEDS_MAX) {
+        return;
+    }
+    o->needs |= 1u << need;
+    o->lack[need] = lack_of(number(rows, row, COL_C));
+    if (number(rows, row, COL_B)) {
+        o->people[number(rows, row, COL_WHO)].needs |= 1u << need;
+    }
+}
+
+static void take_caps(struct openings *o, const PGresult *rows, int row)
+{
+    o->caps = (struct avail_caps){
+        .day_visits = (int)number(rows, row, COL_A),
+        .day_minutes = (int)number(rows, row, COL_B),
+        .week_visits = (int)number(rows, row, COL_C),
+        .week_minutes = (int)number(rows, row, COL_D),
+    };
+}
+
+static void take_load(struct openings_person *p, const PGresult *rows, int row)
+{
+    p->loads[p->load_count++] = (struct avail_load){
+        .day = number(rows, row, COL_A),
+        .visits = (int)number(rows, row, COL_B),
+        .minutes = (int)number(rows, row, COL_C),
+    };
 }
 
 static void take_day(struct openings *o, const PGresult *rows, int row)
@@ -192,6 +278,7 @@ static void take_row(struct openings *o, const PGresult *rows, int row)
     case ROW_GRID:
         o->step = (int)number(rows, row, COL_A);
         o->offset = (int)number(rows, row, COL_B);
+        o->visit.length = number(rows, row, COL_C);
         break;
     case ROW_DAY:
         take_day(o, rows, row);
@@ -216,6 +303,19 @@ static void take_row(struct openings *o, const PGresult *rows, int row)
     case ROW_CLIENT:
         take(&p->time, span_at(rows, row, COL_A), AVAIL_BUSY);
         break;
+    case ROW_ASSET:
+        p->id = PQgetvalue(rows, row, COL_LABEL);
+        p->name = PQgetvalue(rows, row, COL_NAME);
+        break;
+    case ROW_NEED:
+        take_need(o, rows, row);
+        break;
+    case ROW_CAPS:
+        take_caps(o, rows, row);
+        break;
+    case ROW_LOAD:
+        take_load(p, rows, row);
+        break;
     }
 }
 
@@ -231,6 +331,7 @@ enum err openings_load(struct call *c, struct openings *out)
     *out = (struct openings){ 0 };
     TRY(call_query(c, &openings_world, &rows));
     out->person_count = count_kind(rows, ROW_PERSON);
+    out->asset_count = count_kind(rows, ROW_ASSET);
     TRY(make_room(c, rows, out));
     out->days = arena_take(c->arena, (count_kind(rows, ROW_DAY) + 1) * sizeof(*out->days));
     if (!out->days) {
@@ -239,7 +340,7 @@ enum err openings_load(struct call *c, struct openings *out)
     for (int i = 0; i < PQntuples(rows); i++) {
         take_row(out, rows, i);
     }
-    for (size_t i = 0; i < out->person_count; i++) {
+    for (size_t i = 0; i < out->person_count + out->asset_count; i++) {
         avail_sort(&out->people[i].time);
     }
     out->starts = arena_take(c->arena, starts_max(out) * sizeof(*out->starts));
@@ -254,9 +355,73 @@ size_t openings_starts(struct openings *o, const struct openings_day *d)
     return size_min(n, max);
 }
 
+/* The assets that each need can choose from then: those without a reason against them but the ones that are ignored. Returns how many needs there are. */
+static size_t find_pools(const struct openings *o, const struct avail_visit *v, int64_t start,
+                         unsigned ignored, uint64_t pools[AVAIL_NEEDS_MAX],
+                         unsigned lacks[AVAIL_NEEDS_MAX])
+{
+    static const struct avail_limits always = { INT64_MIN, INT64_MAX };
+    uint64_t able = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < o->asset_count; i++) {
+        unsigned why = avail_judge(&o->assets[i].time, v, &always, start);
+        able |= (why & ~ignored) == 0 ? UINT64_C(1) << i : 0;
+    }
+    for (unsigned need = 0; need < AVAIL_NEEDS_MAX; need++) {
+        if (!(o->needs & 1u << need)) {
+            continue;
+        }
+        pools[n] = 0;
+        lacks[n] = o->lack[need];
+        for (size_t i = 0; i < o->asset_count; i++) {
+            pools[n] |= o->assets[i].needs & 1u << need ? able & UINT64_C(1) << i : 0;
+        }
+        n++;
+    }
+    return n;
+}
+
+/* One asset for each need, in chosen. Returns the bits of what there is none for; 0: all are met. */
+static unsigned meet_needs(const struct openings *o, const struct avail_visit *v, int64_t start,
+                           unsigned ignored, int chosen[AVAIL_NEEDS_MAX], size_t *needs)
+{
+    uint64_t pools[AVAIL_NEEDS_MAX];
+    unsigned lacks[AVAIL_NEEDS_MAX], why = 0;
+    size_t n = o->needs ? find_pools(o, v, start, ignored, pools, lacks) : 0;
+    size_t met = avail_assign(pools, n, chosen);
+    *needs = n;
+    if (met == n) {
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        why |= pools[i] ? 0 : lacks[i];
+    }
+    return why ? why : lacks[met]; /* each has some, but not each one of its own */
+}
+
+static bool is_over(const struct openings *o, const struct openings_person *p, int64_t start)
+{
+    const struct avail_caps *k = &o->caps;
+    if (k->day_visits + k->day_minutes + k->week_visits + k->week_minutes == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < o->day_count; i++) {
+        const struct openings_day *d = &o->days[i];
+        if (start >= d->day.span.from && start < d->day.span.to) {
+            return avail_over(p->loads, p->load_count, k, d->midnight / DAY_S,
+                              (int)(p->visit.length / 60));
+        }
+    }
+    return false;
+}
+
 unsigned openings_judge(const struct openings *o, const struct openings_person *p, int64_t start)
 {
+    int chosen[AVAIL_NEEDS_MAX];
+    size_t needs;
     unsigned why = avail_judge(&p->time, &p->visit, &o->limits, start);
+    why |= meet_needs(o, &p->visit, start, 0, chosen, &needs);
+    why |= is_over(o, p, start) ? AVAIL_LIMIT : 0;
     return start == o->start ? why | AVAIL_CLOSED : why;
 }
 
@@ -270,6 +435,29 @@ unsigned openings_judge_any(struct openings *o, const struct openings_person *p,
         }
     }
     return openings_judge(o, p, start) | (on_grid ? 0 : AVAIL_CLOSED);
+}
+
+unsigned openings_assign(struct call *c, const struct openings *o, const struct openings_person *p,
+                         int64_t start, enum openings_force most)
+{
+    static const unsigned ignored[] = {
+        [OPENINGS_FREE] = 0,
+        [OPENINGS_ANY_HOUR] = AVAIL_CLOSED | AVAIL_EXCEPTION | AVAIL_BREAK,
+        [OPENINGS_BESIDE] = UINT_MAX,
+    };
+    int chosen[AVAIL_NEEDS_MAX];
+    char text[AVAIL_NEEDS_MAX * (UUID_TEXT + 1) + 2] = "{";
+    size_t n = 0, length = 1;
+    unsigned why = UINT_MAX;
+    for (enum openings_force f = OPENINGS_FREE; f <= most && why; f++) {
+        why = meet_needs(o, p ? &p->visit : &o->visit, start, ignored[f], chosen, &n);
+    }
+    for (size_t i = 0; !why && i < n; i++) { /* a comma, and in the end a brace, behind each */
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%c",
+                                   o->assets[chosen[i]].id, i + 1 < n ? ',' : '}');
+    }
+    call_set(c, "assets", !why && n ? arena_text(c->arena, (struct slice){ text, length }) : NULL);
+    return why;
 }
 
 void openings_write(struct sbuf *out, const struct openings_day *d, int64_t start)

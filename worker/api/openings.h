@@ -16,13 +16,16 @@ struct openings_day {
     struct avail_day day;
 };
 
-/* Somebody who offers the service. */
+/* Somebody who offers the service, or an asset that it needs. */
 struct openings_person {
     const char *id, *name;
     struct avail_visit visit; /* how long it takes them, and the service's buffers */
     struct avail_resource time;
     int64_t *visits; /* when those begin that they have */
     size_t visit_count;
+    struct avail_load *loads; /* of days and weeks with a limit */
+    size_t load_count;
+    unsigned needs; /* an asset's: a bit for each need that it would do for */
 };
 
 struct openings {
@@ -31,9 +34,14 @@ struct openings {
     int step, offset; /* of the grid, in minutes */
     struct openings_day *days;
     struct openings_person *people; /* by name, at most OPENINGS_PEOPLE_MAX */
-    size_t day_count, person_count;
-    int64_t *starts; /* openings_starts': room for one day */
-    int64_t start;   /* where the visit is, which is no other time; 0: nowhere yet */
+    struct openings_person *assets; /* by name, at most AVAIL_POOL_MAX */
+    size_t day_count, person_count, asset_count;
+    struct avail_visit visit; /* as the service is, whoever it is by */
+    struct avail_caps caps;
+    unsigned needs;                 /* a bit for each that the service has */
+    unsigned lack[AVAIL_NEEDS_MAX]; /* of each: the bit for want of it */
+    int64_t *starts;                /* openings_starts': room for one day */
+    int64_t start;                  /* where the visit is, which is no other time; 0: nowhere yet */
 };
 
 /* What the statement is asked for; null unless set. */
@@ -65,6 +73,16 @@ size_t openings_starts(struct openings *o, const struct openings_day *d);
 unsigned openings_judge(const struct openings *o, const struct openings_person *p, int64_t start);
 /* The same for any instant; AVAIL_CLOSED when it is off the grid of the days there are. */
 unsigned openings_judge_any(struct openings *o, const struct openings_person *p, int64_t start);
+/* How much stands back for a visit's assets. */
+enum openings_force {
+    OPENINGS_FREE = 1,
+    OPENINGS_ANY_HOUR, /* their hours */
+    OPENINGS_BESIDE,   /* and whoever has them then */
+};
+/* Sets :assets to what the visit would have then, as an array; those that are free first. Returns the bits of
+ * what there is none for; 0: it has all that it needs. p: NULL as the service is. */
+unsigned openings_assign(struct call *c, const struct openings *o, const struct openings_person *p,
+                         int64_t start, enum openings_force most);
 /* A start as RFC 3339, with the offset that the day's clocks have then, quoted. */
 void openings_write(struct sbuf *out, const struct openings_day *d, int64_t start);
 

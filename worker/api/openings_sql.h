@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The practice's rules of some days as instants: the part of a statement that openings and agenda share. In front of it stand two tables: a, one row
  * with zone, service (null: schedules for one service do not count), first, last (days) and pad (so many more on both sides, as spans reach over midnight and other zones' days are
- * shifted; openings.c), and people(who, id), numbered from 0. It gives days (the practice's, padded) and spans(who, what, from_s, to_s). */
+ * shifted; openings.c), and people(who, id, asset), numbered from 0; asset: a room, chair or device,
+ * which is open around the clock where no schedule of its own holds. It gives days (the practice's, padded) and spans(who, what, from_s, to_s). */
 #ifndef GREMIO_OPENINGS_SQL_H
 #define GREMIO_OPENINGS_SQL_H
 
@@ -19,13 +20,14 @@ enum openings_span { OPENINGS_WORK = 4, OPENINGS_BREAK, OPENINGS_EXCEPTION };
     " a.zone) d)"
 
 /* Which schedule holds for whom on which day; null: the opening hours. */
-#define OPENINGS_CHOSEN                                                                    \
-    "chosen AS MATERIALIZED (SELECT p.who, d.day, c.id AS schedule,"                       \
-    " coalesce(c.time_zone, a.zone) AS zone FROM a CROSS JOIN people p CROSS JOIN days d"  \
-    " LEFT JOIN LATERAL (SELECT h.id, h.time_zone FROM schedule h WHERE h.staff_id = p.id" \
-    " AND (h.service_id IS NULL OR h.service_id = a.service)"                              \
-    " AND (h.valid_from IS NULL OR h.valid_from <= d.day)"                                 \
-    " AND (h.valid_to IS NULL OR h.valid_to >= d.day) ORDER BY h.service_id IS NULL,"      \
+#define OPENINGS_CHOSEN                                                                   \
+    "chosen AS MATERIALIZED (SELECT p.who, p.asset, d.day, c.id AS schedule,"             \
+    " coalesce(c.time_zone, a.zone) AS zone FROM a CROSS JOIN people p CROSS JOIN days d" \
+    " LEFT JOIN LATERAL (SELECT h.id, h.time_zone FROM schedule h"                        \
+    " WHERE (h.staff_id = p.id OR h.asset_id = p.id)"                                     \
+    " AND (h.service_id IS NULL OR h.service_id = a.service)"                             \
+    " AND (h.valid_from IS NULL OR h.valid_from <= d.day)"                                \
+    " AND (h.valid_to IS NULL OR h.valid_to >= d.day) ORDER BY h.service_id IS NULL,"     \
     " h.valid_from DESC NULLS LAST, h.id DESC LIMIT 1) c ON true)"
 
 /* The days of each zone there is. */
@@ -37,12 +39,14 @@ enum openings_span { OPENINGS_WORK = 4, OPENINGS_BREAK, OPENINGS_EXCEPTION };
     " - a.pad, a.last + a.pad, z.zone) d)"
 
 /* Exceptions day by day, of each person. */
-#define OPENINGS_OTHERWISE                                                                     \
-    "otherwise AS MATERIALIZED (SELECT p.who, e.effect, e.staff_id IS NOT NULL AS own, d.day," \
-    " coalesce(e.starts, '00:00') AS starts, coalesce(e.minutes, 1440) AS minutes"             \
-    " FROM a JOIN schedule_exception e ON e.last_day >= a.first - a.pad"                       \
-    " AND e.first_day <= a.last + a.pad JOIN people p ON e.staff_id IS NULL"                   \
-    " OR e.staff_id = p.id JOIN days d ON d.day BETWEEN e.first_day AND e.last_day)"
+#define OPENINGS_OTHERWISE                                                               \
+    "otherwise AS MATERIALIZED (SELECT p.who, e.effect, d.day,"                          \
+    " num_nonnulls(e.staff_id, e.asset_id) > 0 AS own,"                                  \
+    " coalesce(e.starts, '00:00') AS starts, coalesce(e.minutes, 1440) AS minutes"       \
+    " FROM a JOIN schedule_exception e ON e.last_day >= a.first - a.pad"                 \
+    " AND e.first_day <= a.last + a.pad JOIN people p ON e.staff_id = p.id"              \
+    " OR e.asset_id = p.id OR e.staff_id IS NULL AND e.asset_id IS NULL AND NOT p.asset" \
+    " JOIN days d ON d.day BETWEEN e.first_day AND e.last_day)"
 
 #define OPENINGS_NOT_SPECIAL                                                    \
     "NOT EXISTS (SELECT FROM otherwise x WHERE x.who = h.who AND x.day = h.day" \
@@ -55,7 +59,9 @@ enum openings_span { OPENINGS_WORK = 4, OPENINGS_BREAK, OPENINGS_EXCEPTION };
     " AND s.weekday = extract(isodow FROM h.day) AND (s.parity IS NULL"                         \
     " OR s.parity = mod(extract(week FROM h.day)::int, 2)) WHERE " OPENINGS_NOT_SPECIAL         \
     " UNION ALL SELECT h.who, h.zone, h.day, 4, o.starts, o.minutes FROM chosen h"              \
-    " JOIN opening_hours o ON o.weekday = extract(isodow FROM h.day)"                           \
+    " JOIN (SELECT weekday, starts, minutes, false AS asset FROM opening_hours"                 \
+    " UNION ALL SELECT w, '00:00', 1440, true FROM generate_series(1, 7) w) o"                  \
+    " ON o.weekday = extract(isodow FROM h.day) AND o.asset = h.asset"                          \
     " WHERE h.schedule IS NULL AND " OPENINGS_NOT_SPECIAL                                       \
     " UNION ALL SELECT y.who, a.zone, y.day, CASE y.effect WHEN 'closed' THEN 6 ELSE 4 END,"    \
     " y.starts, y.minutes FROM a CROSS JOIN otherwise y WHERE y.effect <> 'special' OR y.own"   \

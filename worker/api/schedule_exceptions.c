@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* What is otherwise on certain days: closed (a holiday, an absence), open besides the usual hours, or special hours instead of them; for one person or for
- * everybody. Closed wins over everything. */
+/* What is otherwise on certain days: closed (a holiday, an absence), open besides the usual hours, or special hours instead of them; for one person, for
+ * one asset or for everybody. Closed wins over everything. */
 #include "worker/api/current.h"
 #include "worker/api/spans.h"
 
@@ -9,13 +9,15 @@
 #define TEXT(n)        TEXT_OF(n)
 
 #define EXCEPTION_OUT                                                                            \
-    "id, staff_id, effect, first_day, last_day, CASE WHEN starts IS NULL THEN '[]'::jsonb"       \
+    "id, staff_id, asset_id, effect, first_day, last_day, CASE WHEN starts IS NULL THEN "        \
+    "'[]'::jsonb"                                                                                \
     " ELSE jsonb_build_array(" SPANS_TEXT ") END AS hours, reason, source, version, created_at," \
     " updated_at"
 
 static const struct column exception_columns[] = {
     { "id", T_UUID, NULL },
-    { "staff_id", T_TEXT, "null: everybody" },
+    { "staff_id", T_UUID, "null: everybody, unless it is an asset's" },
+    { "asset_id", T_UUID, NULL },
     { "effect", T_TEXT, "closed, open or special" },
     { "first_day", T_DATE, "Of the practice's zone" },
     { "last_day", T_DATE, NULL },
@@ -41,6 +43,7 @@ static const struct param exception_list_params[] = {
       .in = IN_QUERY,
       .type = T_UUID,
       .doc = "What is about this person; those about everybody too" },
+    { .name = "asset_id", .in = IN_QUERY, .type = T_UUID },
     { 0 },
 };
 
@@ -80,7 +83,8 @@ static const struct param exception_create_params[] = {
       .in = IN_BODY,
       .type = T_UUID,
       .nullable = true,
-      .doc = "null: everybody" },
+      .doc = "null: everybody, unless there is asset_id" },
+    { .name = "asset_id", .in = IN_BODY, .type = T_UUID, .nullable = true },
     EXCEPTION_BODY(true),
     { 0 },
 };
@@ -104,14 +108,17 @@ static const struct param exception_vars[] = {
 static const struct stmt exception_check = {
     "check",
     "SELECT :staff_id::uuid IS NULL OR EXISTS (SELECT FROM staff WHERE id = :staff_id"
-    " AND archived_at IS NULL) AS staff_ok, :effect AS effect, :first_day AS first_day,"
+    " AND archived_at IS NULL) AS staff_ok, :asset_id::uuid IS NULL OR :staff_id::uuid IS NULL"
+    " AND EXISTS (SELECT FROM asset WHERE id = :asset_id AND archived_at IS NULL) AS asset_ok,"
+    " :effect AS effect, :first_day AS first_day,"
     " coalesce(:last_day, :first_day) AS last_day, coalesce(:last_day, :first_day) - :first_day"
     " BETWEEN 0 AND 730 AS days_ok, coalesce(:hours, '{}') <> '{}' AS hours_given",
 };
 
 static const struct stmt exception_find = {
     "find",
-    "SELECT version = :if_version AS fresh, true AS staff_ok, n.effect, n.first_day, n.last_day,"
+    "SELECT version = :if_version AS fresh, true AS staff_ok, true AS asset_ok, n.effect, "
+    "n.first_day, n.last_day,"
     " n.last_day - n.first_day BETWEEN 0 AND 730 AS days_ok,"
     " CASE WHEN :hours? THEN coalesce(:hours, '{}') <> '{}' ELSE e.starts IS NOT NULL END"
     " AS hours_given FROM schedule_exception e CROSS JOIN LATERAL (SELECT"
@@ -121,26 +128,27 @@ static const struct stmt exception_find = {
 
 #define HOURS "(SELECT " SPANS_PARSED " FROM unnest(:hours::text[]) s(span)) h(starts, minutes)"
 
+/* clang-format off */
 static const struct stmt exception_insert = {
     "insert",
-    "INSERT INTO schedule_exception(id, staff_id, effect, first_day, last_day, starts, minutes,"
-    " reason) SELECT :new_id, :staff_id, :to_effect, :to_first, :to_last, h.starts, h.minutes,"
-    " :reason FROM (VALUES (1)) one(row) LEFT JOIN " HOURS " ON true WHERE (SELECT count(*)"
-    " FROM schedule_exception WHERE last_day >= current_date) < " TEXT(
-        EXCEPTIONS_MAX) " RETURNING " EXCEPTION_OUT,
+    "INSERT INTO schedule_exception(id, staff_id, asset_id, effect, first_day, last_day, starts,"
+    " minutes, reason) SELECT :new_id, :staff_id, :asset_id, :to_effect, :to_first, :to_last,"
+    " h.starts, h.minutes, :reason FROM (VALUES (1)) one(row) LEFT JOIN " HOURS " ON true"
+    " WHERE (SELECT count(*) FROM schedule_exception WHERE last_day >= current_date)"
+    " < " TEXT(EXCEPTIONS_MAX) " RETURNING " EXCEPTION_OUT,
 };
 
 static const struct stmt exception_update = {
     "update",
     "UPDATE schedule_exception e SET effect = :to_effect, first_day = :to_first,"
-    " last_day = :to_last, " PATCH_COLUMN(
-        "reason") ","
-                  " starts = CASE WHEN :hours? THEN n.starts ELSE e.starts END,"
-                  " minutes = CASE WHEN :hours? THEN n.minutes ELSE e.minutes END,"
-                  " version = version + 1, updated_at = now() FROM (SELECT h.starts, h.minutes"
-                  " FROM (VALUES (1)) one(row) LEFT JOIN " HOURS " ON true) n(starts, minutes)"
-                  " WHERE id = :id RETURNING id",
+    " last_day = :to_last, " PATCH_COLUMN("reason") ","
+    " starts = CASE WHEN :hours? THEN n.starts ELSE e.starts END,"
+    " minutes = CASE WHEN :hours? THEN n.minutes ELSE e.minutes END,"
+    " version = version + 1, updated_at = now() FROM (SELECT h.starts, h.minutes"
+    " FROM (VALUES (1)) one(row) LEFT JOIN " HOURS " ON true) n(starts, minutes)"
+    " WHERE id = :id RETURNING id",
 };
+/* clang-format on */
 
 static const struct stmt exception_read = {
     "read",
@@ -160,6 +168,12 @@ static enum err judge(struct call *c, const PGresult *check)
         return call_refuse_field(c, "/staff_id", "not_found",
                                  "No existe esa persona o está archivada",
                                  "There is nobody of that id, or they are archived");
+    }
+    if (!call_true(check, 0, "asset_ok")) {
+        return call_refuse_field(c, "/asset_id", "not_found",
+                                 "No existe o está archivado, o es además de una persona",
+                                 "There is none of that id, or it is archived, or there is"
+                                 " somebody's staff_id too");
     }
     if (call_cell(check, 0, "days_ok")[0] != 't') {
         return call_refuse_field(c, "/last_day", "out_of_range",
@@ -213,7 +227,8 @@ const struct route schedule_exception_routes[] = {
         .sql = "SELECT " EXCEPTION_OUT " FROM schedule_exception"
                " WHERE (:from::date IS NULL OR last_day >= :from)"
                " AND (:to::date IS NULL OR first_day <= :to)"
-               " AND (:staff_id::uuid IS NULL OR staff_id = :staff_id OR staff_id IS NULL)",
+               " AND (:staff_id::uuid IS NULL OR staff_id = :staff_id OR num_nonnulls(staff_id,"
+               " asset_id) = 0) AND (:asset_id::uuid IS NULL OR asset_id = :asset_id)",
         .shape = SHAPE_PAGE,
         .success = 200,
     },

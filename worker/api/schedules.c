@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Schedules: the weeks in which somebody works, for all services or for one, for good or between two dates. Days on which none is valid are the
- * opening hours'. */
+/* Schedules: the weeks in which somebody works or an asset is there, for all services or for one, for good or between two dates. Days on which none is
+ * valid are the opening hours'; an asset is there around the clock then. */
 #include "worker/api/current.h"
 #include "worker/api/spans.h"
 
-#define SCHEDULES_MAX 50  /* of one person */
+#define SCHEDULES_MAX 50  /* of one person or asset */
 #define SPANS_MAX     100 /* of one schedule */
 #define TEXT_OF(n)    #n
 #define TEXT(n)       TEXT_OF(n)
@@ -21,14 +21,15 @@
     " JOIN unnest(string_to_array('" DAYS "', ' ')) WITH ORDINALITY o(name, weekday)"        \
     " USING (weekday)) AS spans"
 
-#define SCHEDULE_OUT                                                                            \
-    "c.id, c.name, c.staff_id, c.service_id, c.time_zone, c.valid_from, c.valid_to, " SPANS_OUT \
-    ", c.version, c.created_at, c.updated_at"
+#define SCHEDULE_OUT                                                                  \
+    "c.id, c.name, c.staff_id, c.asset_id, c.service_id, c.time_zone, c.valid_from, " \
+    "c.valid_to, " SPANS_OUT ", c.version, c.created_at, c.updated_at"
 
 static const struct column schedule_columns[] = {
     { "id", T_UUID, NULL },
     { "name", T_TEXT, NULL },
-    { "staff_id", T_UUID, NULL },
+    { "staff_id", T_UUID, "Whose it is; null: an asset's" },
+    { "asset_id", T_UUID, "The room, chair or device whose it is" },
     { "service_id", T_TEXT, "Only for this service; null: for all" },
     { "time_zone", T_TEXT, "IANA zone of its times; null: the practice's" },
     { "valid_from", T_DATE, "First day; null: always" },
@@ -42,6 +43,7 @@ static const struct column schedule_columns[] = {
 
 static const struct param schedule_list_params[] = {
     { .name = "staff_id", .in = IN_QUERY, .type = T_UUID },
+    { .name = "asset_id", .in = IN_QUERY, .type = T_UUID },
     { 0 },
 };
 
@@ -68,7 +70,8 @@ static const struct param schedule_one_params[] = {
 
 static const struct param schedule_create_params[] = {
     { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 80, .required = true },
-    { .name = "staff_id", .in = IN_BODY, .type = T_UUID, .required = true },
+    { .name = "staff_id", .in = IN_BODY, .type = T_UUID, .doc = "Either this or asset_id" },
+    { .name = "asset_id", .in = IN_BODY, .type = T_UUID },
     SCHEDULE_BODY,
     { 0 },
 };
@@ -92,26 +95,28 @@ static const struct param schedule_vars[] = {
     " AND s.archived_at IS NULL)) AS service_ok, (:time_zone::text IS NULL OR ext.zone_known(" \
     ":time_zone)) AS zone_ok"
 
-/* Who makes schedules of one person at once does it one after the other, so that they are counted. */
+/* Who makes schedules of one person or asset at once does it one after the other, so that they are counted. */
 static const struct stmt schedule_check = {
     "check",
-    "SELECT t.id IS NOT NULL AS staff_ok, " NAMED_OK
+    "SELECT t.id IS NOT NULL OR f.id IS NOT NULL AS owner_ok, " NAMED_OK
     ", coalesce(:valid_from <= :valid_to, true) AS dates_ok"
     " FROM (VALUES (1)) one(row) LEFT JOIN LATERAL (SELECT id FROM staff WHERE id = :staff_id"
-    " AND archived_at IS NULL FOR NO KEY UPDATE) t ON true",
+    " AND archived_at IS NULL FOR NO KEY UPDATE) t ON true LEFT JOIN LATERAL (SELECT id FROM asset"
+    " WHERE id = :asset_id AND archived_at IS NULL FOR NO KEY UPDATE) f ON true",
 };
 
 static const struct stmt schedule_insert = {
     "insert",
-    "INSERT INTO schedule(id, name, staff_id, service_id, time_zone, valid_from, valid_to)"
-    " SELECT :new_id, :name, :staff_id, :service_id, :time_zone, :valid_from, :valid_to"
-    " WHERE (SELECT count(*) FROM schedule o WHERE o.staff_id = :staff_id)"
+    "INSERT INTO schedule(id, name, staff_id, asset_id, service_id, time_zone, valid_from,"
+    " valid_to) SELECT :new_id, :name, :staff_id, :asset_id, :service_id, :time_zone, :valid_from,"
+    " :valid_to WHERE (SELECT count(*) FROM schedule o WHERE o.staff_id = :staff_id"
+    " OR o.asset_id = :asset_id)"
     " < " TEXT(SCHEDULES_MAX) " RETURNING id",
 };
 
 static const struct stmt schedule_find = {
     "find",
-    "SELECT version = :if_version AS fresh, true AS staff_ok, " NAMED_OK
+    "SELECT version = :if_version AS fresh, true AS owner_ok, " NAMED_OK
     ", coalesce(CASE WHEN :valid_from? THEN :valid_from ELSE valid_from END"
     " <= CASE WHEN :valid_to? THEN :valid_to ELSE valid_to END, true) AS dates_ok"
     " FROM schedule WHERE id = :id FOR UPDATE",
@@ -160,12 +165,12 @@ static const struct stmt *const schedule_change_stmts[] = {
 
 /* ---- handlers ---- */
 
-static enum err judge(struct call *c, const PGresult *check)
+/* owner: the pointer of whose it is. */
+static enum err judge(struct call *c, const PGresult *check, const char *owner)
 {
-    if (call_cell(check, 0, "staff_ok")[0] != 't') {
-        return call_refuse_field(c, "/staff_id", "not_found",
-                                 "No existe esa persona o está archivada",
-                                 "There is nobody of that id, or they are archived");
+    if (!call_true(check, 0, "owner_ok")) {
+        return call_refuse_field(c, owner, "not_found", "No existe o está archivado",
+                                 "There is none of that id, or it is archived");
     }
     if (call_cell(check, 0, "service_ok")[0] != 't') {
         return call_refuse_field(c, "/service_id", "not_found",
@@ -193,13 +198,19 @@ static enum err answer(struct call *c)
 static enum err create(struct call *c)
 {
     PGresult *rows;
+    bool of_asset = call_get(c, "asset_id")->present;
+    if (of_asset == call_get(c, "staff_id")->present) {
+        return call_refuse_field(c, "/staff_id", "required",
+                                 "Indique staff_id o asset_id, solo uno",
+                                 "Say staff_id or asset_id, one of them");
+    }
     TRY(call_query(c, &schedule_check, &rows));
-    TRY(judge(c, rows));
+    TRY(judge(c, rows, of_asset ? "/asset_id" : "/staff_id"));
     TRY(call_query(c, &schedule_insert, &rows));
     if (PQntuples(rows) == 0) {
         return call_refuse(c, E_STATE_CONFLICT,
-                           "Esa persona ya tiene " TEXT(SCHEDULES_MAX) " horarios: borre alguno",
-                           "They have " TEXT(SCHEDULES_MAX) " schedules already: delete one");
+                           "Ya hay " TEXT(SCHEDULES_MAX) " horarios: borre alguno",
+                           "There are " TEXT(SCHEDULES_MAX) " schedules already: delete one");
     }
     call_set(c, "to_id", call_get(c, "new_id")->text);
     TRY(call_post(c, &schedule_fill));
@@ -210,7 +221,7 @@ static enum err change(struct call *c)
 {
     PGresult *rows;
     TRY(current_row(c, &schedule_find, &rows));
-    TRY(judge(c, rows));
+    TRY(judge(c, rows, "/id"));
     call_set(c, "to_id", call_get(c, "id")->text);
     TRY(call_post(c, &schedule_update));
     if (call_get(c, "spans")->present) {
@@ -231,14 +242,15 @@ const struct route schedule_routes[] = {
         .columns = schedule_columns,
         .sorts = schedule_sorts,
         .sql = "SELECT " SCHEDULE_OUT " FROM schedule c"
-               " WHERE :staff_id::uuid IS NULL OR c.staff_id = :staff_id",
+               " WHERE (:staff_id::uuid IS NULL OR c.staff_id = :staff_id)"
+               " AND (:asset_id::uuid IS NULL OR c.asset_id = :asset_id)",
         .shape = SHAPE_PAGE,
         .success = 200,
     },
     {
         .method = M_POST,
         .path = "/api/v1/schedules",
-        .summary = "Make a schedule: from when on somebody works when",
+        .summary = "Make a schedule: from when on somebody works, or an asset is there, when",
         .need = PERM_BUSINESS_WRITE,
         .cost = COST_FAST,
         .params = schedule_create_params,

@@ -24,6 +24,7 @@ static const struct param step_vars[] = {
     APPOINTMENT_STEP_VARS,
     { .name = "to_client", .type = T_UUID },
     { .name = "to_staff", .type = T_UUID },
+    { .name = "to_service", .type = T_UUID },
     { 0 },
 };
 
@@ -72,6 +73,7 @@ static enum err reopen(struct call *c)
     }
     call_set(c, "to_client", call_cell(found, 0, "client_id"));
     call_set(c, "to_staff", call_cell(found, 0, "staff_id"));
+    call_set(c, "to_service", call_cell(found, 0, "service_id"));
     TRY(call_post(c, &appointment_lock));
     TRY(call_post(c, &appointment_sweep));
     return take(c, &appointment_reopen, call_get(c, "reason")->text);
