@@ -100,6 +100,15 @@ static unsigned taken_why(const struct avail_resource *r, const struct avail_vis
     return why & AVAIL_BUSY ? why & ~(unsigned)AVAIL_BUFFER : why;
 }
 
+unsigned avail_meet(const struct avail_span *visit, const struct avail_span *wide,
+                    const struct avail_visit *v, int64_t start)
+{
+    int64_t end = start + v->length;
+    return meets(visit, start, end)                         ? AVAIL_BUSY
+           : meets(wide, start - v->before, end + v->after) ? AVAIL_BUFFER
+                                                            : 0;
+}
+
 unsigned avail_judge(const struct avail_resource *r, const struct avail_visit *v,
                      const struct avail_limits *l, int64_t start)
 {

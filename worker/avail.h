@@ -90,6 +90,10 @@ size_t avail_assign(const uint64_t *pools, size_t n, int *chosen);
 /* Seconds between a visit and its nearest neighbour, which is another visit or the end of working hours: 0 leaves no gap on one side. */
 int64_t avail_gap(const struct avail_resource *r, const struct avail_visit *v, int64_t start);
 
+/* What another visit (without its buffers, and with them) is to one at start: AVAIL_BUSY, AVAIL_BUFFER or 0. */
+unsigned avail_meet(const struct avail_span *visit, const struct avail_span *wide,
+                    const struct avail_visit *v, int64_t start);
+
 /* The starts that the grid offers on a day: local midnight + offset + n * step minutes, each as many times as clocks show it (not at all in a gap,
  * twice in an overlap), ascending. Returns how many there are; writes at most cap. step >= 1, 0 <= offset < step. */
 size_t avail_grid(const struct avail_day *day, int step_min, int offset_min, int64_t *out,

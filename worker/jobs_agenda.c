@@ -7,10 +7,16 @@
 
 static char end_text[] =
     "WITH moved AS (UPDATE appointment a SET state = 'expired', version = a.version + 1,"
-    " updated_at = now(), expires_at = NULL FROM (SELECT id, state FROM appointment"
+    " updated_at = now(), expires_at = NULL, group_id = NULL"
+    " FROM (SELECT id, state, group_id FROM appointment"
     " WHERE expires_at <= now() AND state = ANY ('" VISIT_WAITING "') ORDER BY expires_at"
     " LIMIT 100 FOR UPDATE SKIP LOCKED) o WHERE a.id = o.id"
-    " RETURNING a.id, a.version, o.state AS old_state),"
+    " RETURNING a.id, a.version, o.state AS old_state, o.group_id AS old_group),"
+    " left_group AS (UPDATE allocation l SET taken = l.taken - g.n,"
+    " expires_at = CASE WHEN l.taken = g.n THEN now() END FROM (SELECT old_group, count(*) AS n"
+    " FROM moved WHERE old_group IS NOT NULL GROUP BY old_group) g WHERE l.id = g.old_group"
+    " RETURNING l.id, l.taken), left_assets AS (UPDATE allocation l SET expires_at = now()"
+    " FROM left_group g WHERE l.held_with = g.id AND g.taken = 0),"
     " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = m.id),"
     " left_by AS (DELETE FROM client_busy y USING moved m WHERE y.appointment_id = m.id),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, from_state, to_state)"

@@ -445,5 +445,12 @@ Test(assets, a_day_and_a_week_have_limits)
                     s.staff[0], at(m + 2, "09:00")),
            201, "");
     expect(book(&s, 0, at(m + 3, "09:00")), 409, "limit_reached"); /* what is held counts */
+    limit(&s.owner, "{\"week_minutes\":0,\"day_visits\":1}");
+    r = api_post(&s.owner, "/api/v1/services",
+                 "{\"name\":\"Yoga\",\"duration_min\":60,\"seats\":3}");
+    s.service = answer_text(expect(r, 201, ""), "id");
+    expect(book(&s, 1, at(m + 8, "09:00")), 201, "");
+    expect(book(&s, 1, at(m + 8, "09:00")), 201, ""); /* a group is one visit */
+    expect(book(&s, 1, at(m + 8, "12:00")), 409, "limit_reached");
     scene_close(&s);
 }

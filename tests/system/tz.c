@@ -29,7 +29,7 @@ static struct desk desk_open(void)
     char *code = db_code(d.db, "practice-a");
     db_do(d.db, api_text("SET search_path = t_%s, ext, public", code));
     free(code);
-    db_do(d.db, "UPDATE appointment SET state = 'cancelled'"); /* another test's */
+    db_do(d.db, "UPDATE appointment SET state = 'cancelled', group_id = NULL"); /* another test's */
     db_do(d.db, "DELETE FROM allocation");
     db_do(d.db, "DELETE FROM client_busy");
     d.client = api_new_client(&d.owner, "Ana");
@@ -109,6 +109,76 @@ static void expect_all_right(struct desk *d)
                   " x.resource_id = y.resource_id AND x.lane = y.lane AND x.busy && y.busy",
                   NULL),
         0);
+}
+
+/* The same with everything that they take, which moves an hour early as it is. */
+static void plant_old_rules_for_all_parts(struct desk *d)
+{
+    static const char *const steps[] = {
+        "UPDATE appointment SET starts_at = starts_at - interval '1 hour',"
+        " ends_at = ends_at - interval '1 hour' WHERE staff_id = '%s'",
+        "UPDATE client_busy c SET busy = tstzrange(a.starts_at, a.ends_at) FROM appointment a"
+        " WHERE a.id = c.appointment_id AND a.staff_id = '%s'",
+        "UPDATE allocation l SET busy = tstzrange(lower(l.busy) - interval '1 hour', upper(l.busy)"
+        " - interval '1 hour'), group_span = CASE WHEN l.seats IS NOT NULL THEN tstzrange("
+        "lower(l.group_span) - interval '1 hour', upper(l.group_span) - interval '1 hour') END"
+        " FROM appointment a WHERE a.staff_id = '%s' AND (l.appointment_id = a.id"
+        " OR l.id = a.group_id OR l.held_with = a.group_id)",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        const char *hole = strstr(steps[i], "%s");
+        db_do(d->db, api_text("%.*s%s%s", (int)(hole - steps[i]), steps[i], d->staff, hole + 2));
+    }
+}
+
+static int64_t parts_that_fit(struct desk *d)
+{
+    return db_number(d->db,
+                     api_text("SELECT count(*) FROM allocation l JOIN appointment a ON"
+                              " l.appointment_id = a.id OR l.id = a.group_id"
+                              " OR l.held_with = a.group_id WHERE a.staff_id = '%s'"
+                              " AND l.lane = 1 AND l.busy = tstzrange(a.starts_at, a.ends_at)"
+                              " AND (l.seats IS NULL OR l.group_span = l.busy)"
+                              " AND a.starts_at = a.local_start AT TIME ZONE a.time_zone",
+                              d->staff),
+                     NULL);
+}
+
+Test(tz, rooms_and_groups_move_with_their_visits_or_all_stay)
+{
+    struct desk d = desk_open();
+    const char *room = api_new_asset(&d.owner, "room", "Salon");
+    struct answer *r = api_post(&d.owner, "/api/v1/services",
+                                "{\"name\":\"Yoga\",\"duration_min\":60,\"seats\":3}");
+    const char *service = answer_text(r, "id");
+    r = api_send(&d.owner, "PUT", api_text("/api/v1/services/%s/needs/1", service),
+                 api_text("{\"any_of\":[\"%s\"]}", room), NULL);
+    cr_assert_eq(r->status, 200, "%s", r->http.body);
+    const char *when = api_text("%sT10:00", api_day(40));
+    for (int i = 0; i < 3; i++) { /* two share a time, the third is alone an hour later */
+        r = api_book_anyway(&d.owner, api_new_client(&d.owner, "Ana"), service, d.staff,
+                            i < 2 ? when : api_text("%sT11:00", api_day(40)));
+        cr_assert_eq(r->status, 201, "%s", r->http.body);
+    }
+    cr_expect_eq(parts_that_fit(&d), 6);
+    plant_old_rules_for_all_parts(&d);
+    cr_expect_eq(parts_that_fit(&d), 0);
+    struct json_object *said;
+    cr_expect_eq(tz("rebase", &said), 0, "%s", json_object_to_json_string(said));
+    cr_expect_eq(count_of(said, "moved"), 3);
+    json_object_put(said);
+    cr_expect_eq(parts_that_fit(&d), 6);
+    plant_old_rules_for_all_parts(&d);
+    db_do(d.db, api_text("INSERT INTO allocation(id, resource_id, busy, kind) SELECT"
+                         " gen_random_uuid(), '%s', tstzrange(max(ends_at),"
+                         " max(ends_at) + interval '1 hour'), 'block' FROM appointment"
+                         " WHERE staff_id = '%s'",
+                         room, d.staff));
+    cr_expect_neq(tz("rebase", &said), 0);
+    cr_expect_eq(count_of(said, "left"), 3,
+                 "the third stays for the room, the group for the third");
+    json_object_put(said);
+    desk_close(&d);
 }
 
 Test(tz, visits_move_to_their_wall_clock)

@@ -77,7 +77,7 @@ static const struct stmt agenda_read = {
     " json_build_object('id', v.client_id, 'name', v.client_name), 'service', json_build_object("
     "'id', v.service_id, 'name', v.service_name, 'color', e.color), 'buffer_before_min',"
     " v.buffer_before_min, 'buffer_after_min', v.buffer_after_min, 'overbooked', v.lane > 1,"
-    " 'assets', coalesce(v.assets, '[]'))::text, NULL"
+    " 'assets', coalesce(v.assets, '[]'), 'group_id', v.group_id)::text, NULL"
     " FROM people p CROSS JOIN span s JOIN appointment v ON v.staff_id = p.id"
     " AND v.starts_at >= to_timestamp(s.from_s - 86400) AND v.starts_at < to_timestamp(s.to_s)"
     " AND v.ends_at > to_timestamp(s.from_s) JOIN service e ON e.id = v.service_id"
@@ -86,7 +86,7 @@ static const struct stmt agenda_read = {
     " UNION ALL SELECT p.who, 8, " FIRST_SECOND("lower(x.busy)") ", " LAST_SECOND("upper(x.busy)") ","
     " 0, 0, x.kind, NULL FROM people p CROSS JOIN span s JOIN allocation x ON x.resource_id = p.id"
     " AND x.busy && tstzrange(to_timestamp(s.from_s), to_timestamp(s.to_s))"
-    " WHERE x.appointment_id IS NULL AND (x.expires_at IS NULL OR x.expires_at > now())"
+    " WHERE x.appointment_id IS NULL AND x.seats IS NULL AND (x.expires_at IS NULL OR x.expires_at > now())"
     " ORDER BY 1, 2, 3, 4",
 };
 /* clang-format on */

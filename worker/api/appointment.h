@@ -18,7 +18,8 @@
     " a.client_id, a.client_name, a.service_id, a.service_name, a.staff_id, a.staff_name,"       \
     " a.price_minor, a.currency, a.notes,"                                                       \
     " a.cancel_reason, a.reschedules, a.client_confirmed_at, a.expires_at,"                      \
-    " a.lane > 1 AS overbooked, coalesce(a.assets, '[]') AS assets, a.created_at, a.updated_at"
+    " a.lane > 1 AS overbooked, coalesce(a.assets, '[]') AS assets, a.group_id, a.created_at,"   \
+    " a.updated_at"
 
 #define APPOINTMENT_ONE_SQL \
     "SELECT " APPOINTMENT_OUT " FROM appointment a WHERE a.id = :id AND :scope(appointment a)"
@@ -31,6 +32,7 @@
     " OR a.starts_at < (SELECT ext.moment(:to, b.time_zone, 1) FROM business b))"    \
     " AND (:staff_id::uuid IS NULL OR a.staff_id = :staff_id)"                       \
     " AND (:client_id::uuid IS NULL OR a.client_id = :client_id)"                    \
+    " AND (:group_id::uuid IS NULL OR a.group_id = :group_id)"                       \
     " AND (:state::text IS NULL OR a.state = :state) AND :scope(appointment a)"
 
 /* What appointment_check is asked and the others do with its answer. to_minutes: null keeps the length. */
@@ -41,7 +43,8 @@
         { .name = "to_minutes", .type = T_INT }, { .name = "note_given", .type = T_BOOL }, \
         { .name = "to_notes", .type = T_TEXT }, { .name = "to_state", .type = T_TEXT },    \
         { .name = "beside", .type = T_BOOL }, { .name = "excuse", .type = T_TEXT },        \
-        { .name = "assets", .type = T_IDS }, /* rooms, chairs and devices it has */        \
+        { .name = "assets", .type = T_IDS },    /* rooms, chairs and devices it has */     \
+        { .name = "to_group", .type = T_UUID }, /* the group that it joins */              \
     {                                                                                      \
         .name = "told", .type = T_TEXT /* what the history says besides, as JSON */        \
     }
@@ -76,13 +79,15 @@ extern const struct stmt appointment_lock;
 extern const struct stmt appointment_check;
 /* Deletes what was held of :to_staff's time and of what :to_service needs, and nobody booked in time: before anything takes time. */
 extern const struct stmt appointment_sweep;
-/* Writes the appointment, its time and its first event; gives the answer's columns. */
+/* Writes the appointment, its time and its first event; gives the answer's columns. Run by appointment_take. */
 extern const struct stmt appointment_book;
+/* Locks the group that :id is in, behind appointment_lock: before it is placed elsewhere. */
+extern const struct stmt appointment_group;
 /* Locks the appointment :id and reads what a change needs: fresh, movable, state, client_id, service_id,
  * staff_id, starts_at. */
 extern const struct stmt appointment_find;
 /* Moves :id to :instant, :to_staff, :to_service in place: the same rows, so it never conflicts with
- * itself. :to_state null: it stays as it is. */
+ * itself. :to_state null: it stays as it is. Run by appointment_take. */
 extern const struct stmt appointment_place;
 /* Changes only what takes no time. Staff's. */
 extern const struct stmt appointment_note;
@@ -108,8 +113,10 @@ struct appointment_ask {
  * APPOINTMENT_PLACE_VARS, appointment_lock and appointment_check. */
 MUST_USE enum err appointment_check_place(struct call *c, struct appointment_ask ask);
 /* Whether the practice's rules let staff put the visit there, own being its row while it moves (appointment_find's), NULL for a new one. Who may
- * override them says why in :excuse, which goes into :told; :beside wants a lane of its own. Sets :assets. E_OUTSIDE_HOURS, E_NO_ASSET, E_LIMIT, E_INVALID, E_FORBIDDEN. Needs APPOINTMENT_PLACE_VARS, OPENINGS_VARS and openings_world. */
+ * override them says why in :excuse, which goes into :told; :beside wants a lane of its own. Sets :assets and :to_group. E_OUTSIDE_HOURS, E_NO_ASSET, E_LIMIT, E_INVALID, E_FORBIDDEN. Needs APPOINTMENT_PLACE_VARS, OPENINGS_VARS and openings_world. */
 MUST_USE enum err appointment_judge(struct call *c, const PGresult *own);
+/* Runs appointment_book or appointment_place. E_RETRY'd when the seat that was free has been taken meanwhile. */
+MUST_USE enum err appointment_take(struct call *c, const struct stmt *s, PGresult **rows);
 /* 409 that names found's state and the steps that are open in it. */
 enum err appointment_refuse_state(struct call *c, const PGresult *found);
 

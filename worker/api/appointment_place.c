@@ -222,6 +222,12 @@ enum err appointment_judge(struct call *c, const PGresult *own)
     return tell_override(c, &o, why);
 }
 
+enum err appointment_take(struct call *c, const struct stmt *s, PGresult **rows)
+{
+    TRY(call_query(c, s, rows));
+    return PQntuples(*rows) ? OK : call_retry(c);
+}
+
 enum err appointment_refuse_state(struct call *c, const PGresult *found)
 {
     const char *state = call_cell(found, 0, "state");

@@ -9,10 +9,11 @@
 /* What the statements below hand from their writing part to their answer. */
 #define ROW APPOINTMENT_OUT ", a.lane, a.buffer_before_min, a.buffer_after_min"
 
-/* What it is shown with, of the assets it takes; null: none. */
+/* What it is shown with, of the assets it takes or shares with its group; null: none. */
 #define ASSETS                                                                            \
     "(SELECT jsonb_agg(jsonb_build_object('id', f.id, 'kind', f.kind, 'name', f.name)"    \
-    " ORDER BY f.name, f.id) FROM asset f WHERE f.id = ANY (:assets::uuid[]))"
+    " ORDER BY f.name, f.id) FROM asset f WHERE f.id = ANY (:assets::uuid[])"             \
+    " OR f.id IN (SELECT x.resource_id FROM allocation x WHERE x.held_with = :to_group))"
 
 /* The staff's time is taken with its buffers, the client's without. */
 #define STAFF_TIME                                                        \
@@ -29,10 +30,11 @@
     "CASE WHEN :me_role = 'guest' THEN 'client' WHEN :me_role LIKE 'key\\_%' THEN 'key'" \
     " ELSE 'staff' END, :me_member, CASE :me_role WHEN 'guest' THEN :me_session END"
 
-/* What waits for an answer is the jobs slot's to end. */
-#define ANSWER                                                                      \
-    " SELECT " APPOINTMENT_OUT " FROM moved a WHERE CASE WHEN a.expires_at IS NULL" \
+/* What waits for an answer is the jobs slot's to end. No row: the seat that it was to have is taken meanwhile. */
+#define ANSWER_WHEN(got_time)                                                                      \
+    " SELECT " APPOINTMENT_OUT " FROM moved a WHERE " got_time " AND CASE WHEN a.expires_at IS NULL" \
     " THEN true ELSE ext.work_due('agenda', a.expires_at) END"
+#define ANSWER ANSWER_WHEN("true")
 
 /* When a state that waits for an answer is over without one: null for the others. */
 #define EXPIRES(state, policy, starts)                                                       \
@@ -49,13 +51,34 @@
     "))), 1)"                                                                                \
     " ELSE 1 END"
 
-/* Their time, as long as the staff's. */
+/* The staff's time is one visit's, or its group's, which the first of them opens; so are assets, which are as long. */
+#define OPENS(id)                                                                               \
+    "INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id, group_service,"  \
+    " group_span, seats, taken) SELECT " id ", m.staff_id, m.lane, " STAFF_TIME ", 'visit',"    \
+    " CASE WHEN m.group_id IS NULL THEN m.id END, g.id, g.span, g.seats, g.taken FROM moved m"  \
+    " LEFT JOIN LATERAL (SELECT s.id, " CLIENT_TIME " AS span, s.seats, 1 AS taken"             \
+    " FROM service s WHERE s.id = m.service_id AND m.group_id IS NOT NULL) g ON true"
 #define TAKES_ASSETS                                                                            \
-    "INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id)"                 \
+    "INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id, held_with)"      \
     " SELECT gen_random_uuid(), f.id, " LANE("f.id", "m.id",                                    \
         "m.starts_at - make_interval(mins => m.buffer_before_min)",                             \
         "m.ends_at + make_interval(mins => m.buffer_after_min)") ", " STAFF_TIME                \
-    ", 'visit', m.id FROM moved m CROSS JOIN unnest(:assets::uuid[]) f(id)"
+    ", 'visit', CASE WHEN m.group_id IS NULL THEN m.id END, m.group_id FROM moved m"            \
+    " CROSS JOIN unnest(:assets::uuid[]) f(id)"
+/* A seat of a group that is there. */
+#define JOINS(more)                                                                             \
+    "UPDATE allocation l SET taken = l.taken + 1 FROM moved m WHERE l.id = m.group_id"          \
+    " AND l.taken < l.seats AND l.expires_at IS NULL AND " more " RETURNING l.id"
+/* The group that a visit is in: one there is, or its own, for which this is the id of its time. */
+#define GROUP_OF(seats, id) \
+    "coalesce(:to_group::uuid, CASE WHEN " seats " > 1 THEN " id "::uuid END)"
+/* Leaves its seat; who leaves the last one leaves the time to whoever comes. */
+#define LEAVES_GROUP(more)                                                                      \
+    "left_group AS (UPDATE allocation l SET taken = l.taken - 1,"                               \
+    " expires_at = CASE WHEN l.taken = 1 THEN now() END FROM moved m"                           \
+    " WHERE l.id = m.old_group AND " more " RETURNING l.id, l.taken), left_assets AS ("         \
+    "UPDATE allocation l SET expires_at = now() FROM left_group g WHERE l.held_with = g.id"     \
+    " AND g.taken = 0)"
 
 /* What stands in the history besides. */
 #define TOLD "coalesce(:told::jsonb, '{}')"
@@ -97,26 +120,30 @@ const struct stmt appointment_book = {
     "WITH moved AS ("
     "INSERT INTO appointment AS a(id, client_id, client_name, service_id, service_name, staff_id,"
     " staff_name, state, starts_at, ends_at, local_start, local_end, time_zone, buffer_before_min,"
-    " buffer_after_min, price_minor, currency, notes, policy, expires_at, lane, assets)"
+    " buffer_after_min, price_minor, currency, notes, policy, expires_at, lane, assets, group_id)"
     " SELECT :new_id, c.id, c.name, s.id, s.name, t.id, t.name, :to_state, v.starts_at,"
     " v.ends_at, v.starts_at AT TIME ZONE b.time_zone, v.ends_at AT TIME ZONE b.time_zone,"
     " b.time_zone, s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes,"
     " p.rules, " EXPIRES(":to_state", "p.rules", "v.starts_at") ", "
     LANE("t.id", ":new_id", "v.starts_at - make_interval(mins => s.buffer_before_min)",
-         "v.ends_at + make_interval(mins => s.buffer_after_min)") ", " ASSETS
+         "v.ends_at + make_interval(mins => s.buffer_after_min)") ", " ASSETS ", "
+    GROUP_OF("s.seats", ":allocation_id")
     " FROM client c, service s, staff t,"
     " (SELECT (SELECT rules FROM booking_policy) AS rules) p, " ZONE " b, LATERAL (SELECT"
     " :instant::timestamptz AS starts_at, :instant::timestamptz"
     " + make_interval(mins => coalesce(:to_minutes::int, s.duration_min)) AS ends_at) v"
     " WHERE c.id = :to_client AND s.id = :to_service AND t.id = :to_staff"
     " FOR KEY SHARE OF c, s, t RETURNING " ROW "),"
-    " taken AS (INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id)"
-    " SELECT :allocation_id, m.staff_id, m.lane, " STAFF_TIME ", 'visit', m.id FROM moved m"
-    " RETURNING appointment_id), besides AS (" TAKES_ASSETS "),"
+    " taken AS (" OPENS(":allocation_id") " WHERE :to_group::uuid IS NULL RETURNING id),"
+    " joined AS (" JOINS(":to_group::uuid IS NOT NULL") "),"
+    " besides AS (" TAKES_ASSETS "),"
     " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
-    " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m JOIN taken ON appointment_id = m.id),"
+    " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m JOIN taken ON true),"
+    " met_all AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
+    " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m JOIN joined ON true),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
-    " to_state, change) SELECT m.id, m.version, " ACTOR ", m.state, " TOLD " FROM moved m)" ANSWER,
+    " to_state, change) SELECT m.id, m.version, " ACTOR ", m.state, " TOLD " FROM moved m)"
+    ANSWER_WHEN("(EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM joined))"),
 };
 
 const struct stmt appointment_find = {
@@ -127,7 +154,8 @@ const struct stmt appointment_find = {
     " FROM appointment WHERE id = :id AND :scope(appointment appointment) FOR UPDATE",
 };
 
-/* Assets are chosen anew: that the old ones are counted has them given back before others are taken.
+/* Time and assets are taken anew: that the old ones are counted has them given back before. Of a group nobody else may leave meanwhile
+ * (appointment_group).
  * Duration, buffers and price stay as agreed unless another service or another duration is asked for. */
 const struct stmt appointment_place = {
     "place",
@@ -149,9 +177,10 @@ const struct stmt appointment_place = {
     " expires_at = " EXPIRES("coalesce(:to_state, a.state)", "a.policy", "n.starts_at") ","
     " lane = " LANE(":to_staff", ":id", "n.starts_at - make_interval(mins => n.before)",
                     "n.starts_at + n.length + make_interval(mins => n.after)") ","
-    " assets = " ASSETS ", version = a.version + 1, updated_at = now()"
+    " assets = " ASSETS ", group_id = " GROUP_OF("n.seats", ":new_id") ","
+    " version = a.version + 1, updated_at = now()"
     " FROM (SELECT o.id, s.id AS service_id, s.name AS service_name, t.name AS staff_name,"
-    " s.id <> o.service_id AS other, s.price_minor, s.currency,"
+    " s.id <> o.service_id AS other, s.price_minor, s.currency, s.seats,"
     " CASE WHEN s.id <> o.service_id THEN s.buffer_before_min ELSE o.buffer_before_min END"
     " AS before,"
     " CASE WHEN s.id <> o.service_id THEN s.buffer_after_min ELSE o.buffer_after_min END AS after,"
@@ -160,19 +189,26 @@ const struct stmt appointment_place = {
     " WHEN s.id <> o.service_id THEN make_interval(mins => s.duration_min)"
     " ELSE o.ends_at - o.starts_at END AS length,"
     " o.starts_at AS old_start, o.ends_at AS old_end, o.staff_id AS old_staff,"
-    " o.service_id AS old_service, o.state AS old_state, o.assets AS old_assets"
+    " o.service_id AS old_service, o.state AS old_state, o.assets AS old_assets,"
+    " o.group_id AS old_group"
     " FROM appointment o, service s, staff t, " ZONE " b"
     " WHERE o.id = :id AND s.id = :to_service AND t.id = :to_staff) n"
     " WHERE a.id = :id"
-    " RETURNING " ROW ", n.old_start, n.old_end, n.old_staff, n.old_service, n.old_state, n.old_assets),"
-    " taken AS (UPDATE allocation l SET resource_id = m.staff_id, lane = m.lane,"
-    " busy = " STAFF_TIME " FROM moved m WHERE l.appointment_id = :id AND NOT EXISTS (SELECT"
-    " FROM asset f WHERE f.id = l.resource_id) RETURNING l.appointment_id),"
-    " left_assets AS (DELETE FROM allocation l USING asset f WHERE l.appointment_id = :id"
-    " AND f.id = l.resource_id RETURNING l.id),"
-    " besides AS (" TAKES_ASSETS " WHERE (SELECT count(*) FROM left_assets) >= 0),"
-    " met AS (UPDATE client_busy y SET busy = " CLIENT_TIME
-    " FROM moved m JOIN taken ON appointment_id = m.id WHERE y.appointment_id = :id),"
+    " RETURNING " ROW ", n.old_start, n.old_end, n.old_staff, n.old_service, n.old_state, n.old_assets,"
+    " n.old_group),"
+    " gone AS (DELETE FROM allocation l WHERE l.appointment_id = :id OR l.id IN (SELECT x.id"
+    " FROM moved m JOIN allocation g ON g.id = m.old_group AND g.taken = 1"
+    " AND g.id IS DISTINCT FROM :to_group JOIN allocation x ON x.id = g.id OR x.held_with = g.id)"
+    " RETURNING l.id),"
+    " left_group AS (UPDATE allocation l SET taken = l.taken - 1 FROM moved m"
+    " WHERE l.id = m.old_group AND l.id IS DISTINCT FROM :to_group AND l.taken > 1),"
+    " taken AS (" OPENS(":new_id") " WHERE :to_group::uuid IS NULL"
+    " AND (SELECT count(*) FROM gone) >= 0 RETURNING id),"
+    " joined AS (" JOINS(":to_group::uuid IS DISTINCT FROM m.old_group"
+    " AND :to_group::uuid IS NOT NULL") "),"
+    " besides AS (" TAKES_ASSETS " WHERE (SELECT count(*) FROM gone) >= 0),"
+    " met AS (UPDATE client_busy y SET busy = " CLIENT_TIME " FROM moved m"
+    " WHERE y.appointment_id = :id AND (SELECT count(*) FROM taken) >= 0),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
     " from_state, to_state, change) SELECT m.id, m.version, " ACTOR ", m.old_state, m.state, " TOLD
     " || jsonb_strip_nulls(jsonb_build_object("
@@ -185,7 +221,15 @@ const struct stmt appointment_place = {
     " 'service_id', CASE WHEN m.service_id <> m.old_service"
     " THEN jsonb_build_array(m.old_service, m.service_id) END,"
     " 'assets', CASE WHEN m.assets <> coalesce(m.old_assets, '[]')"
-    " THEN jsonb_build_array(coalesce(m.old_assets, '[]'), m.assets) END)) FROM moved m)" ANSWER,
+    " THEN jsonb_build_array(coalesce(m.old_assets, '[]'), m.assets) END)) FROM moved m)"
+    ANSWER_WHEN("(EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM joined)"
+    " OR a.group_id = a.old_group)"),
+};
+
+const struct stmt appointment_group = {
+    "group",
+    "SELECT l.id FROM allocation l WHERE l.id = (SELECT a.group_id FROM appointment a"
+    " WHERE a.id = :id AND :scope(appointment a)) FOR UPDATE",
 };
 
 const struct stmt appointment_note = {
@@ -198,7 +242,7 @@ const struct stmt appointment_note = {
     " SELECT m.id, m.version, " ACTOR ", m.state, m.state FROM moved m)" ANSWER,
 };
 
-#define STEP                                                                                       \
+#define STEP(group)                                                                                       \
     "WITH moved AS ("                                                                              \
     "UPDATE appointment a SET state = :to_state, version = a.version + 1, updated_at = now(),"     \
     " cancel_reason = CASE WHEN :to_state IN ('cancelled', 'declined') THEN :why"                  \
@@ -206,12 +250,12 @@ const struct stmt appointment_note = {
     " cancelled_by = CASE WHEN :to_state IN ('cancelled', 'declined') THEN " SIDE                  \
     " ELSE a.cancelled_by END, expires_at = NULL,"                                                 \
     " client_confirmed_at = CASE WHEN :to_state = 'confirmed' AND :me_role = 'guest' THEN now()"   \
-    " ELSE a.client_confirmed_at END"                                                              \
-    " FROM (SELECT id, state FROM appointment WHERE id = :id"                                      \
+    " ELSE a.client_confirmed_at END, group_id = " group                                           \
+    " FROM (SELECT id, state, group_id FROM appointment WHERE id = :id"                                      \
     " AND :scope(appointment appointment) FOR UPDATE) o"                                           \
     " WHERE a.id = :id AND o.id = a.id AND (a.version = :if_version OR :if_version IS NULL)"       \
     " AND a.state = ANY (:from_states::text[])"                                                    \
-    " RETURNING " ROW ", o.state AS old_state),"
+    " RETURNING " ROW ", o.state AS old_state, o.group_id AS old_group),"
 #define STEP_TOLD                                                                                  \
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"  \
     " from_state, to_state, change)"                                                               \
@@ -221,26 +265,31 @@ const struct stmt appointment_note = {
 
 const struct stmt appointment_step = {
     "step",
-    STEP " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = :id"
-         " AND :frees),"
-         " left_by AS (DELETE FROM client_busy y USING moved m"
-         " WHERE y.appointment_id = :id AND :frees)," STEP_TOLD,
+    STEP("CASE WHEN :frees THEN NULL ELSE a.group_id END")
+    " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = :id AND :frees), "
+    LEAVES_GROUP(":frees") ","
+    " left_by AS (DELETE FROM client_busy y USING moved m"
+    " WHERE y.appointment_id = :id AND :frees)," STEP_TOLD,
 };
 
 /* What was not given up is there still. */
 const struct stmt appointment_reopen = {
     "reopen",
-    STEP " taken AS (INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id)"
-         " SELECT :new_id, m.staff_id, m.lane, " STAFF_TIME ", 'visit', m.id FROM moved m"
-         " WHERE NOT EXISTS (SELECT FROM allocation x WHERE x.appointment_id = m.id)"
-         " RETURNING appointment_id),"
-         " besides AS (INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id)"
-         " SELECT gen_random_uuid(), (f->>'id')::uuid, m.lane, " STAFF_TIME ", 'visit', m.id"
-         " FROM moved m JOIN taken ON appointment_id = m.id"
-         " CROSS JOIN jsonb_array_elements(m.assets) f),"
-         " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
-         " SELECT m.id, m.client_id, " CLIENT_TIME
-         " FROM moved m JOIN taken ON appointment_id = m.id)," STEP_TOLD,
+    STEP("coalesce(a.group_id, (SELECT l.id FROM allocation l WHERE l.resource_id = a.staff_id"
+    " AND l.group_service = a.service_id AND l.group_span = tstzrange(a.starts_at, a.ends_at)"
+    " AND l.taken < l.seats AND l.expires_at IS NULL LIMIT 1), CASE WHEN (SELECT s.seats"
+    " FROM service s WHERE s.id = a.service_id) > 1 THEN :new_id::uuid END)")
+    " taken AS (" OPENS(":new_id") " WHERE m.old_group IS NULL AND (m.group_id IS NULL"
+    " AND NOT EXISTS (SELECT FROM allocation x WHERE x.appointment_id = m.id)"
+    " OR m.group_id = :new_id) RETURNING id),"
+    " joined AS (" JOINS("m.old_group IS NULL AND m.group_id <> :new_id") "),"
+    " besides AS (INSERT INTO allocation(id, resource_id, lane, busy, kind, appointment_id, held_with)"
+    " SELECT gen_random_uuid(), (f->>'id')::uuid, m.lane, " STAFF_TIME ", 'visit',"
+    " CASE WHEN m.group_id IS NULL THEN m.id END, m.group_id"
+    " FROM moved m JOIN taken ON true CROSS JOIN jsonb_array_elements(m.assets) f),"
+    " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
+    " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m"
+    " JOIN (SELECT id FROM taken UNION ALL SELECT id FROM joined) got ON true)," STEP_TOLD,
 };
 
 const struct stmt appointment_history = {

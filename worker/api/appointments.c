@@ -28,6 +28,7 @@ const struct column appointment_columns[] = {
     { "expires_at", T_INSTANT, "A state that waits for an answer is over then" },
     { "overbooked", T_BOOL, "Beside another visit of the same person, on purpose" },
     { "assets", T_JSON, "Rooms, chairs and devices that it has: id, kind, name" },
+    { "group_id", T_UUID, "The same of all visits that share its time; null: it has its own" },
     { "created_at", T_INSTANT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },
@@ -61,6 +62,7 @@ static const struct param appointment_list_params[] = {
       .doc = "Starts on or before this day (the whole day counts), or before this date-time" },
     { .name = "staff_id", .in = IN_QUERY, .type = T_UUID },
     { .name = "client_id", .in = IN_QUERY, .type = T_UUID },
+    { .name = "group_id", .in = IN_QUERY, .type = T_UUID },
     { .name = "state", .in = IN_QUERY, .type = T_CHOICE, .choices = APPOINTMENT_STATES },
     { 0 },
 };
@@ -144,8 +146,9 @@ static const struct stmt *const appointment_create_stmts[] = {
     &openings_world,   &appointment_book,  NULL,
 };
 static const struct stmt *const appointment_change_stmts[] = {
-    &appointment_find, &appointment_lock,  &appointment_sweep, &appointment_check,
-    &openings_world,   &appointment_place, &appointment_note,  NULL,
+    &appointment_find,  &appointment_lock,  &appointment_sweep,
+    &appointment_check, &openings_world,    &appointment_place,
+    &appointment_note,  &appointment_group, NULL,
 };
 static const struct stmt *const appointment_events_stmts[] = { &appointment_history, NULL };
 
@@ -168,7 +171,7 @@ static enum err appointment_create(struct call *c)
     TRY(appointment_ask_time(c, call_get(c, "starts_at")->text));
     TRY(appointment_check_place(c, (struct appointment_ask){ true, true, true, true }));
     TRY(appointment_judge(c, NULL));
-    TRY(call_query(c, &appointment_book, &rows));
+    TRY(appointment_take(c, &appointment_book, &rows));
     return call_answer(c, rows);
 }
 
@@ -205,9 +208,10 @@ static enum err place_again(struct call *c, const struct visit_step *step, const
                                          .staff = true,
                                          .time = call_get(c, "starts_at")->present };
     TRY(appointment_check_place(c, ask));
+    TRY(call_post(c, &appointment_group));
     TRY(appointment_judge(c, found));
     PGresult *rows;
-    TRY(call_query(c, &appointment_place, &rows));
+    TRY(appointment_take(c, &appointment_place, &rows));
     return call_answer(c, rows);
 }
 

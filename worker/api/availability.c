@@ -18,7 +18,8 @@ static const struct column slots_columns[] = {
     { "staff", T_JSON, "Who offers it: id, name, duration_min; at most 50, by name" },
     { "days", T_JSON,
       "Of each its date and starts: at (RFC 3339), with tz also local, the same there, and staff, "
-      "who can then, by rank. Explained also closed: staff_id, first and last start, why (closed, "
+      "who can then, by rank; of a group's service also seats, how many each of them has left. "
+      "Explained also closed: staff_id, first and last start, why (closed, "
       "exception, break, busy, buffer, notice, horizon, limit, no_room, no_chair, no_device), "
       "alone: without that it would be open" },
     { "next_day", T_DATE, "Where to go on when there was too much for one answer; null: all" },
@@ -251,6 +252,22 @@ static void write_local(struct writer *w, int64_t start)
     }
 }
 
+/* How many seats each of them has left. */
+static void write_seats(struct writer *w, int64_t start)
+{
+    bool first = true;
+    sbuf_text(w->out, ",\"seats\":[");
+    for (size_t i = 0; i < w->o->person_count; i++) {
+        const struct openings_person *p = &w->o->people[w->ranks[i].who];
+        if (openings_judge(w->o, p, start) == 0) {
+            const struct openings_group *g = openings_group_at(p, start);
+            sbuf_fmt(w->out, "%s%d", first ? "" : ",", g ? g->left : w->o->seats);
+            first = false;
+        }
+    }
+    sbuf_char(w->out, ']');
+}
+
 /* "at":...,"staff":[...]} */
 static void write_start(struct writer *w, const struct openings_day *d, int64_t start)
 {
@@ -269,7 +286,11 @@ static void write_start(struct writer *w, const struct openings_day *d, int64_t 
             first = false;
         }
     }
-    sbuf_text(w->out, "]}");
+    sbuf_char(w->out, ']');
+    if (w->o->seats > 1) {
+        write_seats(w, start);
+    }
+    sbuf_char(w->out, '}');
 }
 
 static void write_starts(struct writer *w, const struct openings_day *d)

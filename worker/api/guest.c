@@ -162,8 +162,17 @@ static const struct stmt *const guest_slots_stmts[] = { &guest_link, &guest_wish
 const struct stmt *const guest_step_stmts[] = { &guest_link, &guest_find, &guest_one,
                                                 &appointment_step, NULL };
 const struct stmt *const guest_move_stmts[] = {
-    &guest_link,       &guest_find,        &guest_one,         &guest_wish,        &openings_world,
-    &appointment_lock, &appointment_sweep, &appointment_check, &appointment_place, NULL,
+    &guest_link,
+    &guest_find,
+    &guest_one,
+    &guest_wish,
+    &openings_world,
+    &appointment_lock,
+    &appointment_sweep,
+    &appointment_check,
+    &appointment_place,
+    &appointment_group,
+    NULL,
 };
 static const struct stmt *const guest_profile_stmts[] = { &guest_link, &guest_profile, NULL };
 const struct stmt *const guest_propose_stmts[] = { &guest_link, &guest_propose, NULL };
@@ -424,10 +433,11 @@ enum err guest_do_move(struct call *c)
     TRY(appointment_ask_time(c, call_get(c, "starts_at")->text));
     TRY(appointment_check_place(
         c, (struct appointment_ask){ .time = true })); /* openings ask for staff */
+    TRY(call_post(c, &appointment_group));
     TRY(check_offered(c));
     call_set(c, "note_given", "f");
     call_set(c, "to_state", call_true(found, 0, "approve") ? "requested" : NULL);
-    TRY(call_query(c, &appointment_place, &rows));
+    TRY(appointment_take(c, &appointment_place, &rows));
     return answer_one(c);
 }
 

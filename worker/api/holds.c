@@ -153,6 +153,11 @@ static enum err make(struct call *c)
     TRY(appointment_check_place(
         c, (struct appointment_ask){ .service = true, .staff = true, .time = true }));
     TRY(appointment_judge(c, NULL));
+    if (call_get(c, "to_group")->text) {
+        return call_refuse_field(c, "/starts_at", "group",
+                                 "Un grupo no se aparta: dé la cita, que toma un lugar",
+                                 "A group is not held: book, which takes a seat");
+    }
     TRY(call_query(c, &hold_make, &rows));
     if (PQntuples(rows) == 0) {
         return call_refuse(c, E_LIMIT, "A lo más 20 apartados a la vez",
@@ -201,7 +206,7 @@ static enum err book(struct call *c)
     call_set(c, "has_offset", "t");
     TRY(appointment_check_place(c, (struct appointment_ask){ true, true, true, false }));
     TRY(find(c, &hold_use, E_HOLD_EXPIRED, &rows));
-    TRY(call_query(c, &appointment_book, &rows));
+    TRY(appointment_take(c, &appointment_book, &rows));
     return call_answer(c, rows);
 }
 

@@ -42,7 +42,7 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
 
 /* What is asked for. */
 #define ASKED                                                                                    \
-    "a AS MATERIALIZED (SELECT b.time_zone AS zone, s.id AS service, s.duration_min,"            \
+    "a AS MATERIALIZED (SELECT b.time_zone AS zone, s.id AS service, s.duration_min, s.seats,"   \
     " coalesce(:w_before::int, s.buffer_before_min) AS before,"                                  \
     " coalesce(:w_after::int, s.buffer_after_min) AS after, coalesce(s.grid_min, :w_step) AS"    \
     " step, s.grid_offset_min AS shift, f.day AS first, l.day AS last,"                          \
@@ -82,11 +82,12 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
 /* What persons have on the days of the weeks that are asked for, holds too. */
 #define LOADS                                                                                    \
     " FROM caps k CROSS JOIN a CROSS JOIN persons p CROSS JOIN LATERAL ("                        \
-    "SELECT v.local_start::date AS day, v.starts_at, v.ends_at FROM appointment v"               \
+    "SELECT DISTINCT coalesce(v.group_id, v.id), v.local_start::date AS day, v.starts_at,"        \
+    " v.ends_at FROM appointment v"                                                              \
     " WHERE v.staff_id = p.id AND v.starts_at >= a.first - 9 AND v.starts_at < a.last + 10"      \
     " AND v.state NOT IN ('cancelled', 'declined', 'expired', 'no_show')"                        \
     " AND v.id IS DISTINCT FROM :w_ignore"                                                       \
-    " UNION ALL SELECT (h.starts_at AT TIME ZONE a.zone)::date, h.starts_at, h.ends_at"          \
+    " UNION ALL SELECT h.id, (h.starts_at AT TIME ZONE a.zone)::date, h.starts_at, h.ends_at"    \
     " FROM hold h JOIN allocation x ON x.id = h.id AND x.expires_at > now()"                     \
     " WHERE h.staff_id = p.id) v WHERE k.dv + k.dm + k.wv + k.wm > 0 GROUP BY p.who, v.day"
 
@@ -102,17 +103,23 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     " AS b, a.before * 60::bigint AS c, a.after * 60::bigint AS d, a.zone AS label,"             \
     " NULL AS name FROM a"                                                                       \
     " UNION ALL SELECT 1, 0, a.step, mod(a.shift, a.step), coalesce(:w_seconds::int,"            \
-    " a.duration_min * 60), 0, NULL, NULL FROM a"                                               \
+    " a.duration_min * 60), a.seats, NULL, NULL FROM a"                                               \
     " UNION ALL SELECT 2, 0, d.from_s, d.to_s, coalesce(d.change_s, 0), d.shown_s,"              \
     " to_char(d.day, 'YYYY-MM-DD'), (d.day - date '1970-01-01')::text FROM a JOIN days d"                                     \
     " ON d.day BETWEEN a.first AND a.last"                                                       \
     " UNION ALL SELECT 3, p.who, p.seconds, 0, 0, 0, p.id::text, p.name FROM persons p"          \
     " UNION ALL SELECT s.what, s.who, s.from_s, s.to_s, 0, 0, NULL, NULL FROM spans s"           \
     " UNION ALL SELECT 7, p.who, " FIRST_SECOND("lower(x.busy)") ", "                            \
-    LAST_SECOND("upper(x.busy)") ", " FIRST_SECOND("coalesce(v.starts_at, lower(x.busy))") ", "  \
-    LAST_SECOND("coalesce(v.ends_at, upper(x.busy))") ", x.kind, NULL FROM around w"             \
+    LAST_SECOND("upper(x.busy)") ", "                                                            \
+    FIRST_SECOND("coalesce(v.starts_at, lower(x.group_span), lower(x.busy))") ", "               \
+    LAST_SECOND("coalesce(v.ends_at, upper(x.group_span), upper(x.busy))") ", x.kind,"           \
+    " CASE WHEN x.group_service = :w_service THEN x.id || ' ' || x.seats - x.taken"              \
+    " + (x.id IS NOT DISTINCT FROM i.own)::int END FROM around w"                                \
+    " CROSS JOIN (SELECT (SELECT group_id FROM appointment WHERE id = :w_ignore) AS own) i"      \
     " CROSS JOIN people p JOIN allocation x ON x.resource_id = p.id AND x.busy && w.span"        \
-    " AND (:w_ignore::uuid IS NULL OR x.appointment_id IS DISTINCT FROM :w_ignore)"              \
+    " AND (:w_ignore::uuid IS NULL OR x.appointment_id IS DISTINCT FROM :w_ignore"               \
+    " AND (coalesce(x.held_with, x.id) IS DISTINCT FROM i.own OR x.taken > 1"                    \
+    " OR EXISTS (SELECT FROM allocation g WHERE g.id = x.held_with AND g.taken > 1)))"           \
     " AND (x.expires_at IS NULL OR x.expires_at > now())"                                        \
     " LEFT JOIN appointment v ON v.id = x.appointment_id"                                        \
     " UNION ALL SELECT 8, p.who, " FIRST_SECOND("lower(y.busy)") ", "                            \
@@ -184,8 +191,9 @@ static enum err make_room(struct call *c, const PGresult *rows, struct openings 
         p->time.open = arena_take(c->arena, (p->time.open_count + 1) * sizeof(*p->time.open));
         p->time.taken = arena_take(c->arena, (p->time.taken_count + 1) * sizeof(*p->time.taken));
         p->visits = arena_take(c->arena, (p->visit_count + 1) * sizeof(*p->visits));
+        p->groups = arena_take(c->arena, (p->visit_count + 1) * sizeof(*p->groups));
         p->loads = arena_take(c->arena, (p->load_count + 1) * sizeof(*p->loads));
-        if (!p->time.open || !p->time.taken || !p->visits || !p->loads) {
+        if (!p->time.open || !p->time.taken || !p->visits || !p->loads || !p->groups) {
             return E_NOMEM;
         }
         p->time.open_count = p->time.taken_count = p->visit_count = p->load_count = 0;
@@ -198,9 +206,29 @@ static void take(struct avail_resource *r, struct avail_span span, unsigned why)
     r->taken[r->taken_count++] = (struct avail_taken){ .span = span, .why = why };
 }
 
+/* "ID 3": a group with three seats left, which a visit may join; false: it is none that has any. */
+static bool take_group(struct openings_person *p, const PGresult *rows, int row)
+{
+    struct slice rest = slice_of(PQgetvalue(rows, row, COL_NAME)), id = str_cut(&rest, ' ');
+    int64_t left = 0;
+    if (id.n != UUID_TEXT - 1 || str_int(rest, 1, INT16_MAX, &left) != OK) {
+        return false;
+    }
+    p->groups[p->group_count++] = (struct openings_group){
+        .id = id.p,
+        .left = (int)left,
+        .span = span_at(rows, row, COL_C),
+        .wide = span_at(rows, row, COL_A),
+    };
+    return true;
+}
+
 static void take_busy(struct openings_person *p, const PGresult *rows, int row)
 {
     struct avail_span wide = span_at(rows, row, COL_A), visit = span_at(rows, row, COL_C);
+    if (take_group(p, rows, row)) {
+        return;
+    }
     take(&p->time, visit, AVAIL_BUSY);
     take(&p->time, wide,
          AVAIL_BUFFER); /* even without buffers: the new visit's must stay clear of it */
@@ -279,6 +307,7 @@ static void take_row(struct openings *o, const PGresult *rows, int row)
         o->step = (int)number(rows, row, COL_A);
         o->offset = (int)number(rows, row, COL_B);
         o->visit.length = number(rows, row, COL_C);
+        o->seats = (int)number(rows, row, COL_D);
         break;
     case ROW_DAY:
         take_day(o, rows, row);
@@ -415,13 +444,40 @@ static bool is_over(const struct openings *o, const struct openings_person *p, i
     return false;
 }
 
+const struct openings_group *openings_group_at(const struct openings_person *p, int64_t start)
+{
+    for (size_t i = 0; i < p->group_count; i++) {
+        const struct avail_span *s = &p->groups[i].span;
+        if (s->from == start && s->to - s->from == p->visit.length) {
+            return &p->groups[i];
+        }
+    }
+    return NULL;
+}
+
+/* Other groups are in the way, as whole visits are. */
+static unsigned judge_groups(const struct openings_person *p, int64_t start)
+{
+    const struct openings_group *mine = openings_group_at(p, start);
+    unsigned why = 0;
+    for (size_t i = 0; i < p->group_count; i++) {
+        const struct openings_group *g = &p->groups[i];
+        why |= g == mine ? 0 : avail_meet(&g->span, &g->wide, &p->visit, start);
+    }
+    return why;
+}
+
+/* A group that is there has its assets, and is counted. */
 unsigned openings_judge(const struct openings *o, const struct openings_person *p, int64_t start)
 {
     int chosen[AVAIL_NEEDS_MAX];
     size_t needs;
-    unsigned why = avail_judge(&p->time, &p->visit, &o->limits, start);
-    why |= meet_needs(o, &p->visit, start, 0, chosen, &needs);
-    why |= is_over(o, p, start) ? AVAIL_LIMIT : 0;
+    unsigned why = avail_judge(&p->time, &p->visit, &o->limits, start) | judge_groups(p, start);
+    if (!openings_group_at(p, start)) {
+        why |= meet_needs(o, &p->visit, start, 0, chosen, &needs);
+        why |= is_over(o, p, start) ? AVAIL_LIMIT : 0;
+    }
+    why = why & AVAIL_BUSY ? why & ~(unsigned)AVAIL_BUFFER : why;
     return start == o->start ? why | AVAIL_CLOSED : why;
 }
 
@@ -449,6 +505,13 @@ unsigned openings_assign(struct call *c, const struct openings *o, const struct 
     char text[AVAIL_NEEDS_MAX * (UUID_TEXT + 1) + 2] = "{";
     size_t n = 0, length = 1;
     unsigned why = UINT_MAX;
+    const struct openings_group *g = p ? openings_group_at(p, start) : NULL;
+    call_set(c, "assets", NULL);
+    call_set(c, "to_group",
+             g ? arena_text(c->arena, (struct slice){ g->id, UUID_TEXT - 1 }) : NULL);
+    if (g) {
+        return 0;
+    }
     for (enum openings_force f = OPENINGS_FREE; f <= most && why; f++) {
         why = meet_needs(o, p ? &p->visit : &o->visit, start, ignored[f], chosen, &n);
     }

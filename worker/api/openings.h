@@ -16,6 +16,13 @@ struct openings_day {
     struct avail_day day;
 };
 
+/* A visit of several clients that has seats left. */
+struct openings_group {
+    const char *id; /* 36 characters, no NUL behind them */
+    int left;
+    struct avail_span span, wide; /* without buffers, and with them */
+};
+
 /* Somebody who offers the service, or an asset that it needs. */
 struct openings_person {
     const char *id, *name;
@@ -23,6 +30,8 @@ struct openings_person {
     struct avail_resource time;
     int64_t *visits; /* when those begin that they have */
     size_t visit_count;
+    struct openings_group *groups; /* of this service */
+    size_t group_count;
     struct avail_load *loads; /* of days and weeks with a limit */
     size_t load_count;
     unsigned needs; /* an asset's: a bit for each need that it would do for */
@@ -32,6 +41,7 @@ struct openings {
     const char *zone;
     struct avail_limits limits;
     int step, offset; /* of the grid, in minutes */
+    int seats;        /* of one visit */
     struct openings_day *days;
     struct openings_person *people; /* by name, at most OPENINGS_PEOPLE_MAX */
     struct openings_person *assets; /* by name, at most AVAIL_POOL_MAX */
@@ -79,7 +89,9 @@ enum openings_force {
     OPENINGS_ANY_HOUR, /* their hours */
     OPENINGS_BESIDE,   /* and whoever has them then */
 };
-/* Sets :assets to what the visit would have then, as an array; those that are free first. Returns the bits of
+/* The group that a visit at start would join; NULL: none. */
+const struct openings_group *openings_group_at(const struct openings_person *p, int64_t start);
+/* Sets :to_group to the group that the visit would join then, else :assets to what it would have, as an array; those that are free first. Returns the bits of
  * what there is none for; 0: it has all that it needs. p: NULL as the service is. */
 unsigned openings_assign(struct call *c, const struct openings *o, const struct openings_person *p,
                          int64_t start, enum openings_force most);

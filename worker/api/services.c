@@ -2,9 +2,9 @@
 /* What a practice offers. All of it is rows: no handler. */
 #include "worker/route.h"
 
-#define SERVICE_OUT                                                                              \
-    "id, name, description, category, color, duration_min, buffer_before_min, buffer_after_min," \
-    " price_minor, currency, grid_min, grid_offset_min, archived_at, version, created_at,"       \
+#define SERVICE_OUT                                                                               \
+    "id, name, description, category, color, duration_min, buffer_before_min, buffer_after_min,"  \
+    " price_minor, currency, grid_min, grid_offset_min, seats, archived_at, version, created_at," \
     " updated_at"
 
 static const struct column service_columns[] = {
@@ -20,6 +20,7 @@ static const struct column service_columns[] = {
     { "currency", T_TEXT, "ISO 4217" },
     { "grid_min", T_INT, "Minutes from one start to the next; null: 15, for clients 30" },
     { "grid_offset_min", T_INT, "Minutes after midnight of the first" },
+    { "seats", T_INT, "How many clients share one visit's time" },
     { "archived_at", T_INSTANT, NULL },
     { "version", T_INT, NULL },
     { "created_at", T_INSTANT, NULL },
@@ -64,6 +65,10 @@ enum { PRICE_MAX = 1000000000, BUFFER_MAX = 480, DURATION_MAX = 1440 };
     .name = "grid_offset_min", .in = IN_BODY, .type = T_INT, .max = 1439, \
     .doc = "Moves the starts by so many minutes; modulo grid_min"
 
+#define SEATS_PARAM                                                      \
+    .name = "seats", .in = IN_BODY, .type = T_INT, .min = 1, .max = 500, \
+    .doc = "More than 1: clients who come at the same time share the visit"
+
 static const struct param service_create_params[] = {
     { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 120, .required = true },
     { .name = "description", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true },
@@ -89,6 +94,7 @@ static const struct param service_create_params[] = {
     { .name = "currency", .in = IN_BODY, .type = T_CURRENCY, .doc = "The practice's when absent" },
     { GRID_PARAM },
     { OFFSET_PARAM, .fallback = "0" },
+    { SEATS_PARAM, .fallback = "1" },
     { 0 },
 };
 
@@ -110,6 +116,7 @@ static const struct param service_change_params[] = {
     { .name = "currency", .in = IN_BODY, .type = T_CURRENCY },
     { GRID_PARAM },
     { OFFSET_PARAM },
+    { SEATS_PARAM },
     { .name = "archived",
       .in = IN_BODY,
       .type = T_BOOL,
@@ -125,10 +132,10 @@ static const char service_list_sql[] =
 
 static const char service_create_sql[] =
     "INSERT INTO service(id, name, description, category, color, duration_min, buffer_before_min,"
-    " buffer_after_min, price_minor, currency, grid_min, grid_offset_min)"
+    " buffer_after_min, price_minor, currency, grid_min, grid_offset_min, seats)"
     " SELECT :new_id, :name, :description, :category, :color, :duration_min, :buffer_before_min,"
     " :buffer_after_min, :price_minor, coalesce(:currency, b.currency), :grid_min,"
-    " :grid_offset_min FROM business b"
+    " :grid_offset_min, :seats FROM business b"
     " RETURNING " SERVICE_OUT;
 
 /* clang-format off */
@@ -145,6 +152,7 @@ static const char service_change_sql[] =
     PATCH_COLUMN("currency") ", "
     PATCH_COLUMN("grid_min") ", "
     PATCH_COLUMN("grid_offset_min") ", "
+    PATCH_COLUMN("seats") ", "
     PATCH_ARCHIVED ", version = version + 1, updated_at = now()"
     " WHERE id = :id AND version = :if_version RETURNING " SERVICE_OUT;
 /* clang-format on */
