@@ -185,6 +185,9 @@ static const char *permission(const struct operation *op)
     if (ends(op, "/links")) {
         return get ? "link.read" : "link.write";
     }
+    if (ends(op, "/impact")) { /* and appointment.read, which whoever has it here has, too */
+        return "business.write";
+    }
     static const struct {
         const char *resource, *read, *write;
     } table[] = {
