@@ -6,6 +6,7 @@
 
 #define STAFF  VISIT_STAFF
 #define CLIENT VISIT_CLIENT
+#define SYSTEM VISIT_SYSTEM
 #define BOTH   (VISIT_STAFF | VISIT_CLIENT)
 
 /* clang-format off */
@@ -18,10 +19,10 @@ const struct visit_step visit_steps[] = {
     { "cancel", BOTH, VISIT_OPEN, "cancelled", VISIT_FREES },
     { "check-in", STAFF, "{confirmed}", "checked_in", VISIT_KEEPS },
     { "start", STAFF, "{checked_in}", "in_progress", VISIT_KEEPS },
-    { "complete", STAFF, "{in_progress}", "completed", VISIT_KEEPS },
-    { "no-show", STAFF, "{confirmed}", "no_show", VISIT_FREES },
+    { "complete", STAFF | SYSTEM, "{in_progress}", "completed", VISIT_KEEPS },
+    { "no-show", STAFF | SYSTEM, "{confirmed}", "no_show", VISIT_FREES },
     { "reopen", STAFF, "{completed,no_show}", "confirmed", VISIT_RETAKES },
-    { "expire", VISIT_SYSTEM, VISIT_WAITING, "expired", VISIT_FREES },
+    { "expire", SYSTEM, VISIT_WAITING, "expired", VISIT_FREES },
     { NULL, 0, NULL, NULL, 0 },
 };
 /* clang-format on */
@@ -34,6 +35,17 @@ const struct visit_step *visit_step(const char *verb, enum visit_who who)
         }
     }
     return NULL;
+}
+
+bool visit_counts(const struct visit_step *s)
+{
+    static const char *const counted[] = { "completed", "no_show" };
+    for (size_t i = 0; i < ARRAY_LEN(counted); i++) {
+        if (visit_may(s, counted[i]) || (s->to && strcmp(s->to, counted[i]) == 0)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool visit_may(const struct visit_step *s, const char *state)

@@ -88,7 +88,9 @@ extern const struct stmt appointment_place;
 extern const struct stmt appointment_note;
 /* One step of the visit when state and version (If-Match, where the route asks for it) allow it; no row otherwise. */
 extern const struct stmt appointment_step;
-/* The same where the time has to be taken again. Locks come first. */
+/* The same for steps from and to states in which a client's visits are counted (visit_counts). appointment_count locks the client's row: it comes first. */
+extern const struct stmt appointment_count, appointment_counted_step;
+/* The same where the time has to be taken again, too. Locks come first. */
 extern const struct stmt appointment_reopen;
 /* What happened to :id, the latest 200 events, oldest first; an appointment has at least one. */
 extern const struct stmt appointment_history;

@@ -3,8 +3,10 @@
  * comes back with it. */
 #include "worker/api/appointment.h"
 
+#include "worker/visit_sql.h"
+
 /* What the statements below hand from their writing part to their answer. */
-#define ROW APPOINTMENT_OUT ", a.lane, a.buffer_before_min, a.buffer_after_min"
+#define ROW APPOINTMENT_OUT ", a.lane, a.buffer_before_min, a.buffer_after_min, a.auto_at"
 
 /* The staff's time is taken with its buffers, the client's without. */
 #define STAFF_TIME                                                        \
@@ -21,10 +23,11 @@
     "CASE WHEN :me_role = 'guest' THEN 'client' WHEN :me_role LIKE 'key\\_%' THEN 'key'" \
     " ELSE 'staff' END, :me_member, CASE :me_role WHEN 'guest' THEN :me_session END"
 
-/* What waits for an answer is the jobs slot's to end. */
+/* What time alone will end is the jobs slot's to end. */
 #define ANSWER                                                                      \
-    " SELECT " APPOINTMENT_OUT " FROM moved a WHERE CASE WHEN a.expires_at IS NULL" \
-    " THEN true ELSE ext.work_due('agenda', a.expires_at) END"
+    " SELECT " APPOINTMENT_OUT " FROM moved a WHERE CASE WHEN least(a.expires_at,"  \
+    " a.auto_at) IS NULL THEN true ELSE ext.work_due('agenda', least(a.expires_at," \
+    " a.auto_at)) END"
 
 /* When a state that waits for an answer is over without one: null for the others. */
 #define EXPIRES(state, policy, starts)                                                       \
@@ -82,11 +85,12 @@ const struct stmt appointment_book = {
     "WITH moved AS ("
     "INSERT INTO appointment AS a(id, client_id, client_name, service_id, service_name, staff_id,"
     " staff_name, state, starts_at, ends_at, local_start, local_end, time_zone, buffer_before_min,"
-    " buffer_after_min, price_minor, currency, notes, policy, expires_at, lane)"
+    " buffer_after_min, price_minor, currency, notes, policy, expires_at, auto_at, lane)"
     " SELECT :new_id, c.id, c.name, s.id, s.name, t.id, t.name, :to_state, v.starts_at,"
     " v.ends_at, v.starts_at AT TIME ZONE b.time_zone, v.ends_at AT TIME ZONE b.time_zone,"
     " b.time_zone, s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes,"
     " p.rules, " EXPIRES(":to_state", "p.rules", "v.starts_at") ", "
+    VISIT_AUTO(":to_state", "p.rules", "v.starts_at", "v.ends_at") ", "
     LANE("t.id", ":new_id", "v.starts_at - make_interval(mins => s.buffer_before_min)",
          "v.ends_at + make_interval(mins => s.buffer_after_min)")
     " FROM client c, service s, staff t,"
@@ -131,6 +135,8 @@ const struct stmt appointment_place = {
     " reschedules = a.reschedules + (a.starts_at <> n.starts_at OR a.staff_id <> :to_staff)::int,"
     " state = coalesce(:to_state, a.state),"
     " expires_at = " EXPIRES("coalesce(:to_state, a.state)", "a.policy", "n.starts_at") ","
+    " auto_at = " VISIT_AUTO("coalesce(:to_state, a.state)", "a.policy", "n.starts_at",
+                             "(n.starts_at + n.length)") ","
     " lane = " LANE(":to_staff", ":id", "n.starts_at - make_interval(mins => n.before)",
                     "n.starts_at + n.length + make_interval(mins => n.after)") ","
     " version = a.version + 1, updated_at = now()"
@@ -184,6 +190,7 @@ const struct stmt appointment_note = {
     " ELSE a.cancel_reason END,"                                                                   \
     " cancelled_by = CASE WHEN :to_state IN ('cancelled', 'declined') THEN " SIDE                  \
     " ELSE a.cancelled_by END, expires_at = NULL,"                                                 \
+    " auto_at = " VISIT_AUTO(":to_state", "a.policy", "a.starts_at", "a.ends_at") ","              \
     " client_confirmed_at = CASE WHEN :to_state = 'confirmed' AND :me_role = 'guest' THEN now()"   \
     " ELSE a.client_confirmed_at END"                                                              \
     " FROM (SELECT id, state FROM appointment WHERE id = :id"                                      \
@@ -198,13 +205,21 @@ const struct stmt appointment_note = {
     " CASE WHEN :why::text IS NULL THEN '{}' ELSE jsonb_build_object('reason', :why) END"          \
     " FROM moved m)" ANSWER
 
-const struct stmt appointment_step = {
-    "step",
-    STEP " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = :id"
-         " AND :frees),"
-         " left_by AS (DELETE FROM client_busy y USING moved m"
-         " WHERE y.appointment_id = :id AND :frees)," STEP_TOLD,
+#define STEP_FREED                                                                          \
+    " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = :id"        \
+    " AND :frees), left_by AS (DELETE FROM client_busy y USING moved m"                     \
+    " WHERE y.appointment_id = :id AND :frees),"
+
+const struct stmt appointment_step = { "step", STEP STEP_FREED STEP_TOLD };
+
+const struct stmt appointment_count = {
+    "count",
+    "SELECT 1 FROM client c WHERE c.id = (SELECT a.client_id FROM appointment a WHERE a.id = :id"
+    " AND :scope(appointment a)) FOR NO KEY UPDATE OF c",
 };
+
+const struct stmt appointment_counted_step = { "counted",
+                                               STEP STEP_FREED VISIT_COUNTED "," STEP_TOLD };
 
 /* What was not given up is there still. */
 const struct stmt appointment_reopen = {
@@ -215,7 +230,7 @@ const struct stmt appointment_reopen = {
          " RETURNING appointment_id),"
          " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
          " SELECT m.id, m.client_id, " CLIENT_TIME
-         " FROM moved m JOIN taken ON appointment_id = m.id)," STEP_TOLD,
+         " FROM moved m JOIN taken ON appointment_id = m.id)," VISIT_COUNTED "," STEP_TOLD,
 };
 
 const struct stmt appointment_history = {

@@ -18,7 +18,9 @@
     NUMBER("horizon_days") ", "                                                        \
     SWITCH("approve_moves") ", "                                                       \
     NUMBER("answer_min") ", "                                                          \
-    NUMBER("hold_min") ", version, updated_at"
+    NUMBER("hold_min") ", "                                                            \
+    NUMBER("auto_no_show_min") ", "                                                    \
+    NUMBER("auto_complete_min") ", version, updated_at"
 /* clang-format on */
 
 static const struct column policy_columns[] = {
@@ -33,6 +35,8 @@ static const struct column policy_columns[] = {
     { "approve_moves", T_BOOL, "What a client moves is requested until staff confirm it" },
     { "answer_min", T_INT, "So long a request or a proposed time waits for its answer" },
     { "hold_min", T_INT, "So long a hold keeps its time" },
+    { "auto_no_show_min", T_INT, "So long after its beginning a visit is missed; 0: staff say so" },
+    { "auto_complete_min", T_INT, "So long after its end a visit is over; 0: staff say so" },
     { "version", T_INT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },
@@ -50,6 +54,8 @@ static const struct param policy_params[] = {
     { .name = "approve_moves", .in = IN_BODY, .type = T_BOOL },
     { .name = "answer_min", .in = IN_BODY, .type = T_INT, .min = 5, .max = 43200 },
     { .name = "hold_min", .in = IN_BODY, .type = T_INT, .min = 1, .max = 60 },
+    { .name = "auto_no_show_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
+    { .name = "auto_complete_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
     { 0 },
 };
 
@@ -67,7 +73,9 @@ static const char policy_change_sql[] =
     GIVEN("horizon_days") ", "
     GIVEN("approve_moves") ", "
     GIVEN("answer_min") ", "
-    GIVEN("hold_min") ")), version = version + 1, updated_at = now()"
+    GIVEN("hold_min") ", "
+    GIVEN("auto_no_show_min") ", "
+    GIVEN("auto_complete_min") ")), version = version + 1, updated_at = now()"
     " WHERE version = :if_version RETURNING " POLICY_OUT;
 /* clang-format on */
 

@@ -28,8 +28,11 @@ static const struct param step_vars[] = {
 };
 
 static const struct stmt *const step_stmts[] = { &appointment_step, &appointment_find, NULL };
-static const struct stmt *const reopen_stmts[] = { &appointment_find, &appointment_lock,
-                                                   &appointment_sweep, &appointment_reopen, NULL };
+static const struct stmt *const counted_stmts[] = { &appointment_count, &appointment_counted_step,
+                                                    &appointment_find, NULL };
+static const struct stmt *const reopen_stmts[] = { &appointment_count,  &appointment_find,
+                                                   &appointment_lock,   &appointment_sweep,
+                                                   &appointment_reopen, NULL };
 
 static const struct visit_step *step_of(struct call *c)
 {
@@ -57,6 +60,12 @@ static enum err take_plain(struct call *c)
     return take(c, &appointment_step, NULL);
 }
 
+static enum err take_counted(struct call *c)
+{
+    TRY(call_post(c, &appointment_count));
+    return take(c, &appointment_counted_step, NULL);
+}
+
 static enum err take_with_reason(struct call *c)
 {
     return take(c, &appointment_step, call_get(c, "reason")->text);
@@ -66,6 +75,7 @@ static enum err take_with_reason(struct call *c)
 static enum err reopen(struct call *c)
 {
     PGresult *found;
+    TRY(call_post(c, &appointment_count));
     TRY(current_row(c, &appointment_find, &found));
     if (!visit_may(step_of(c), call_cell(found, 0, "state"))) {
         return appointment_refuse_state(c, found);
@@ -84,7 +94,8 @@ static enum err reopen(struct call *c)
         .columns = appointment_columns, .stmts = its_stmts, .handler = its_handler,   \
         .shape = SHAPE_ONE, .success = 200, .etag = true, .if_match = true,           \
     }
-#define PLAIN(verb, text, perm) STEP(verb, text, perm, plain_params, step_stmts, take_plain)
+#define PLAIN(verb, text, perm)   STEP(verb, text, perm, plain_params, step_stmts, take_plain)
+#define COUNTED(verb, text, perm) STEP(verb, text, perm, plain_params, counted_stmts, take_counted)
 
 const struct route visit_step_routes[] = {
     PLAIN("confirm", "Accept what was requested, or confirm for the client",
@@ -95,8 +106,8 @@ const struct route visit_step_routes[] = {
          step_stmts, take_with_reason),
     PLAIN("check-in", "The client has arrived", PERM_APPOINTMENT_ATTEND),
     PLAIN("start", "The visit begins", PERM_APPOINTMENT_ATTEND),
-    PLAIN("complete", "The visit is over", PERM_APPOINTMENT_ATTEND),
-    PLAIN("no-show", "The client did not come: the time is free again", PERM_APPOINTMENT_ATTEND),
+    COUNTED("complete", "The visit is over", PERM_APPOINTMENT_ATTEND),
+    COUNTED("no-show", "The client did not come: the time is free again", PERM_APPOINTMENT_ATTEND),
     STEP("reopen", "What is over or was missed is confirmed again; its time must be free",
          PERM_APPOINTMENT_REOPEN, reopen_params, reopen_stmts, reopen),
     { 0 },
