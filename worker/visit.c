@@ -13,6 +13,7 @@
 const struct visit_step visit_steps[] = {
     { "confirm", STAFF, "{requested,awaiting_client}", "confirmed", VISIT_KEEPS },
     { "confirm", CLIENT, VISIT_CLIENT_CONFIRMS, "confirmed", VISIT_KEEPS },
+    { "paid", STAFF, "{awaiting_payment}", "confirmed", VISIT_KEEPS },
     { "decline", STAFF, "{requested}", "declined", VISIT_FREES },
     { "reschedule", BOTH, VISIT_OPEN, NULL, VISIT_MOVES },
     { "propose", STAFF, VISIT_OPEN, "awaiting_client", VISIT_MOVES },

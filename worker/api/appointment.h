@@ -49,9 +49,15 @@
 /* What a booking says beside its place. */
 #define APPOINTMENT_BOOK_PARAMS                                                        \
     { .name = "notes", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true }, \
+        { .name = "ask_client",                                                        \
+          .in = IN_BODY,                                                               \
+          .type = T_BOOL,                                                              \
+          .fallback = "false",                                                         \
+          .doc = "Book it as awaiting_client: the client confirms it by link" },       \
     {                                                                                  \
-        .name = "ask_client", .in = IN_BODY, .type = T_BOOL, .fallback = "false",      \
-        .doc = "Book it as awaiting_client: the client confirms it by link"            \
+        .name = "ask_payment", .in = IN_BODY, .type = T_BOOL, .fallback = "false",     \
+        .doc = "Book it as awaiting_payment: it is over after pay_min of the policy "  \
+               "unless it is paid"                                                     \
     }
 /* What appointment_book needs: appointment_ask_book sets some. */
 #define APPOINTMENT_BOOK_VARS                   \
@@ -63,16 +69,16 @@
 /* What appointment_step is told. */
 #define APPOINTMENT_STEP_VARS                                                          \
     { .name = "from_states", .type = T_TEXT }, { .name = "to_state", .type = T_TEXT }, \
-        { .name = "frees", .type = T_BOOL },                                           \
+        { .name = "frees", .type = T_BOOL }, { .name = "why", .type = T_TEXT },        \
     {                                                                                  \
-        .name = "why", .type = T_TEXT                                                  \
+        .name = "payment", .type = T_TEXT /* how it was paid, as JSON */               \
     }
 
 /* Locks the client's and the staff's agenda in one order for everybody: two bookings that share both never
  * wait for each other crosswise, as they could inside the exclusion constraints. */
 extern const struct stmt appointment_lock;
 /* One row: client_ok, service_ok, staff_ok (there and active), local, first and second (the instants that
- * :to_time can mean), in_range. */
+ * :to_time can mean), in_range, pays (the policy lets visits wait for payment). */
 extern const struct stmt appointment_check;
 /* Deletes what :to_staff held and nobody booked in time: before anything takes time. */
 extern const struct stmt appointment_sweep;
@@ -100,6 +106,8 @@ extern const struct column appointment_columns[];
 
 /* Sets what a booking by this request has for certain: whose it is, its state, the id of its time. */
 void appointment_ask_book(struct call *c);
+/* The same for a booking that may be asked to be paid first: "ask_payment". E_INVALID: the client cannot be asked to confirm as well. */
+MUST_USE enum err appointment_ask_payment(struct call *c);
 /* Sets :to_time and :has_offset from the text of a T_TIME. */
 MUST_USE enum err appointment_ask_time(struct call *c, const char *text);
 /* Which of them must be there and active: whoever stays as agreed need not be. time: it is new, and so within the years that are taken. */

@@ -30,9 +30,10 @@
     " a.auto_at)) END"
 
 /* When a state that waits for an answer is over without one: null for the others. */
-#define EXPIRES(state, policy, starts)                                                       \
-    "CASE WHEN " state " = ANY ('" VISIT_WAITING "') THEN least(" starts                     \
-    ", now() + make_interval(mins => coalesce((" policy "->>'answer_min')::int, " ANSWER_MIN \
+#define EXPIRES(state, policy, starts)                                                             \
+    "CASE WHEN " state " = ANY ('" VISIT_WAITING "') THEN least(" starts                           \
+    ", now() + make_interval(mins => coalesce(CASE " state " WHEN 'awaiting_payment' THEN"         \
+    " nullif((" policy "->>'pay_min')::int, 0) END, (" policy "->>'answer_min')::int, " ANSWER_MIN \
     "))) END"
 #define ANSWER_MIN "2880" /* of visits agreed before the policy said */
 
@@ -60,7 +61,8 @@ const struct stmt appointment_check = {
     "SELECT c.id IS NOT NULL AS client_ok, s.id IS NOT NULL AS service_ok,"
     " t.id IS NOT NULL AS staff_ok, w.instants[1] AT TIME ZONE b.time_zone AS local,"
     " w.instants[1] AS first, w.instants[2] AS second,"
-    " w.instants[1] BETWEEN now() - interval '1 year' AND now() + interval '2 years' AS in_range"
+    " w.instants[1] BETWEEN now() - interval '1 year' AND now() + interval '2 years' AS in_range,"
+    " (SELECT (rules->>'pay_min')::int > 0 FROM booking_policy) AS pays"
     " FROM " ZONE " b"
     " LEFT JOIN client c ON c.id = :to_client AND c.archived_at IS NULL"
     " AND :scope(client c) LEFT JOIN service s ON s.id = :to_service AND s.archived_at IS NULL"
@@ -134,7 +136,9 @@ const struct stmt appointment_place = {
     " client_confirmed_at = CASE WHEN a.starts_at = n.starts_at THEN a.client_confirmed_at END,"
     " reschedules = a.reschedules + (a.starts_at <> n.starts_at OR a.staff_id <> :to_staff)::int,"
     " state = coalesce(:to_state, a.state),"
-    " expires_at = " EXPIRES("coalesce(:to_state, a.state)", "a.policy", "n.starts_at") ","
+    " expires_at = CASE WHEN :to_state IS NULL AND a.state = 'awaiting_payment'" /* moving it pays nothing */
+    " THEN least(a.expires_at, n.starts_at) ELSE "
+    EXPIRES("coalesce(:to_state, a.state)", "a.policy", "n.starts_at") " END,"
     " auto_at = " VISIT_AUTO("coalesce(:to_state, a.state)", "a.policy", "n.starts_at",
                              "(n.starts_at + n.length)") ","
     " lane = " LANE(":to_staff", ":id", "n.starts_at - make_interval(mins => n.before)",
@@ -203,6 +207,8 @@ const struct stmt appointment_note = {
     " from_state, to_state, change)"                                                               \
     " SELECT m.id, m.version, " ACTOR ", m.old_state, m.state,"                                    \
     " CASE WHEN :why::text IS NULL THEN '{}' ELSE jsonb_build_object('reason', :why) END"          \
+    " || CASE WHEN :payment::text IS NULL THEN '{}' ELSE jsonb_build_object('payment',"            \
+    " :payment::jsonb) END"                                                                        \
     " FROM moved m)" ANSWER
 
 #define STEP_FREED                                                                          \

@@ -20,7 +20,8 @@
     NUMBER("answer_min") ", "                                                          \
     NUMBER("hold_min") ", "                                                            \
     NUMBER("auto_no_show_min") ", "                                                    \
-    NUMBER("auto_complete_min") ", version, updated_at"
+    NUMBER("auto_complete_min") ", "                                                   \
+    NUMBER("pay_min") ", version, updated_at"
 /* clang-format on */
 
 static const struct column policy_columns[] = {
@@ -37,6 +38,7 @@ static const struct column policy_columns[] = {
     { "hold_min", T_INT, "So long a hold keeps its time" },
     { "auto_no_show_min", T_INT, "So long after its beginning a visit is missed; 0: staff say so" },
     { "auto_complete_min", T_INT, "So long after its end a visit is over; 0: staff say so" },
+    { "pay_min", T_INT, "So long a visit waits for its payment; 0: nobody is asked to pay first" },
     { "version", T_INT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },
@@ -56,6 +58,7 @@ static const struct param policy_params[] = {
     { .name = "hold_min", .in = IN_BODY, .type = T_INT, .min = 1, .max = 60 },
     { .name = "auto_no_show_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
     { .name = "auto_complete_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
+    { .name = "pay_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 43200 },
     { 0 },
 };
 
@@ -75,7 +78,8 @@ static const char policy_change_sql[] =
     GIVEN("answer_min") ", "
     GIVEN("hold_min") ", "
     GIVEN("auto_no_show_min") ", "
-    GIVEN("auto_complete_min") ")), version = version + 1, updated_at = now()"
+    GIVEN("auto_complete_min") ", "
+    GIVEN("pay_min") ")), version = version + 1, updated_at = now()"
     " WHERE version = :if_version RETURNING " POLICY_OUT;
 /* clang-format on */
 

@@ -14,6 +14,18 @@ static const struct param reason_params[] = {
     { 0 },
 };
 
+static const struct param paid_params[] = {
+    { ID_PARAM },
+    { .name = "method",
+      .in = IN_BODY,
+      .type = T_CHOICE,
+      .choices = "cash transfer card other",
+      .required = true,
+      .doc = "How it was paid to the practice: the history says so" },
+    { .name = "reference", .in = IN_BODY, .type = T_TEXT, .max = 200, .nullable = true },
+    { 0 },
+};
+
 static const struct param reopen_params[] = {
     { ID_PARAM },
     { .name = "reason", .in = IN_BODY, .type = T_TEXT, .max = 500, .required = true },
@@ -71,6 +83,25 @@ static enum err take_with_reason(struct call *c)
     return take(c, &appointment_step, call_get(c, "reason")->text);
 }
 
+/* Staff have the money: no provider is asked. */
+static enum err take_payment(struct call *c)
+{
+    const char *reference = call_get(c, "reference")->text;
+    struct sbuf how;
+    sbuf_init(&how);
+    sbuf_fmt(&how, "{\"method\":\"%s\",\"reference\":", call_get(c, "method")->text);
+    if (reference) {
+        sbuf_json(&how, slice_of(reference));
+    } else {
+        sbuf_text(&how, "null");
+    }
+    sbuf_text(&how, "}");
+    const char *text = sbuf_failed(&how) ? NULL : arena_text(c->arena, sbuf_slice(&how));
+    sbuf_fini(&how);
+    call_set(c, "payment", text);
+    return text ? take(c, &appointment_step, NULL) : E_NOMEM;
+}
+
 /* Its time may have been given up: it is taken as a booking takes it. */
 static enum err reopen(struct call *c)
 {
@@ -100,6 +131,8 @@ static enum err reopen(struct call *c)
 const struct route visit_step_routes[] = {
     PLAIN("confirm", "Accept what was requested, or confirm for the client",
           PERM_APPOINTMENT_CHANGE),
+    STEP("paid", "It is paid: what waited for that is confirmed", PERM_APPOINTMENT_CHANGE,
+         paid_params, step_stmts, take_payment),
     STEP("decline", "Refuse what was requested: the time is free again", PERM_APPOINTMENT_CANCEL,
          reason_params, step_stmts, take_with_reason),
     STEP("cancel", "Cancel: the time is free again", PERM_APPOINTMENT_CANCEL, reason_params,
