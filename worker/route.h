@@ -145,7 +145,7 @@ struct route {
     const char *
         back; /* a page: what a person can mend is said there, 303 to BACK?problem=CODE; {names} as in location */
     enum perm need;
-    enum perm also; /* a second permission, whatever its reach; PERM_NONE: no other */
+    enum perm also; /* a second permission, of those without a reach; PERM_NONE: no other */
     bool step_up;   /* dangerous: the session must have proved itself within step_up_within */
     bool
         unowned; /* whatever the permission's reach, there is nobody's row in it yet: what it makes becomes the caller's */

@@ -38,7 +38,8 @@ enum column_index { COL_WHO, COL_WHAT, COL_FROM, COL_TO, COL_ID, COL_STARTS };
 /* clang-format off */
 const struct stmt impact_look = {
     "look",
-    "WITH z AS MATERIALIZED (SELECT (SELECT time_zone FROM business) AS zone),"
+    "WITH z AS MATERIALIZED (SELECT b.time_zone AS zone, " OPENINGS_PAD " AS pad"
+    " FROM (SELECT (SELECT time_zone FROM business) AS time_zone) b),"
     " looked AS MATERIALIZED (SELECT v.id, v.staff_id, v.starts_at, v.ends_at, k.service,"
     " (v.starts_at AT TIME ZONE z.zone)::date AS first, (v.ends_at AT TIME ZONE z.zone)::date AS last"
     " FROM z CROSS JOIN appointment v CROSS JOIN LATERAL (SELECT CASE WHEN EXISTS (SELECT"
@@ -50,23 +51,20 @@ const struct stmt impact_look = {
     " AND (:of_last::date IS NULL OR v.starts_at < (:of_last + 3)::timestamp AT TIME ZONE z.zone)"
     " AND :scope(appointment v) ORDER BY v.starts_at, v.id LIMIT " TEXT(IMPACT_LOOKED_MAX) " + 1),"
     " each AS MATERIALIZED (SELECT row_number() OVER () - 1 AS who, v.staff_id, v.service,"
-    " min(v.first) AS first, max(v.last) AS last FROM looked v GROUP BY v.staff_id, v.service),"
-    " dated AS MATERIALIZED (SELECT d.day, d.from_s, d.to_s, d.change_s, d.shown_s FROM z"
-    " CROSS JOIN (SELECT min(first) AS first, max(last) AS last FROM looked) r"
-    " CROSS JOIN LATERAL ext.local_days(r.first - 3, r.last + 3, z.zone) d),"
-    " need AS MATERIALIZED (SELECT DISTINCT e.who, g.day::date AS day FROM looked v JOIN each e"
-    " ON e.staff_id = v.staff_id AND e.service IS NOT DISTINCT FROM v.service"
-    " CROSS JOIN LATERAL generate_series((v.first - 3)::timestamp, v.last + 3, interval '1 day')"
-    " g(day))"
+    " min(v.first) AS first, max(v.last) AS last, array_agg(DISTINCT v.first + g.n) AS days"
+    " FROM z CROSS JOIN looked v CROSS JOIN LATERAL generate_series(-z.pad, v.last - v.first + z.pad)"
+    " g(n) GROUP BY v.staff_id, v.service),"
+    " dated AS MATERIALIZED (SELECT d.day, d.from_s, d.to_s, nullif(d.change_s, 0) AS change_s,"
+    " d.shown_s FROM z CROSS JOIN (SELECT min(first) AS first, max(last) AS last FROM looked) r"
+    " CROSS JOIN LATERAL ext.local_days(r.first - z.pad, r.last + z.pad, z.zone) d)"
     " SELECT e.who, 1 AS what, " FIRST_SECOND("v.starts_at") " AS from_s, " LAST_SECOND("v.ends_at")
     " AS to_s, v.id, v.starts_at FROM looked v JOIN each e ON e.staff_id = v.staff_id"
     " AND e.service IS NOT DISTINCT FROM v.service"
     " UNION ALL SELECT e.who, s.what, s.from_s, s.to_s, NULL, NULL FROM each e CROSS JOIN LATERAL"
-    " (WITH a AS MATERIALIZED (SELECT b.time_zone AS zone, e.service, e.first, e.last, "
-    OPENINGS_PAD " AS pad FROM (SELECT z.zone AS time_zone FROM z) b),"
+    " (WITH a AS MATERIALIZED (SELECT z.zone, e.service, e.first, e.last, z.pad FROM z),"
     " people AS MATERIALIZED (SELECT e.who, e.staff_id AS id),"
-    " days AS MATERIALIZED (SELECT d.day, d.from_s, d.to_s, nullif(d.change_s, 0) AS change_s,"
-    " d.shown_s FROM dated d JOIN need n ON n.day = d.day WHERE n.who = e.who), "
+    " days AS MATERIALIZED (SELECT d.day, d.from_s, d.to_s, d.change_s, d.shown_s"
+    " FROM unnest(e.days) n(day) JOIN dated d ON d.day = n.day), "
     OPENINGS_RULES_OF_DAYS " SELECT r.what, r.from_s, r.to_s FROM spans r) s ORDER BY 1, 2",
 };
 
