@@ -32,6 +32,7 @@ struct call {
         kept; /* of an object in body: so much of it may be shown again, a brace behind; 0: all of it */
     struct problem problem; /* filled by whoever refuses; err is the answer's */
     bool keep; /* set by a handler that refuses: what it wrote is committed all the same */
+    bool undo; /* set by a handler that answers: what it wrote is undone all the same */
     struct frame_reply reply;   /* SHAPE_RAW handlers and framework fill it; body in arena */
     const struct slot_env *env; /* what this slot kind owns (keys, limits): worker/slot_env.h */
     struct unit *unit;          /* the open unit of work: unit.c only */

@@ -58,7 +58,8 @@ static enum err check_perms(struct call *c)
                                                               : NULL;
     c->perms = set ? *set : (struct perm_set){ 0 };
     c->reach = (enum reach)c->perms.reach[c->route->need];
-    return c->reach == REACH_NONE ? E_FORBIDDEN : OK;
+    bool both = c->route->also == PERM_NONE || c->perms.reach[c->route->also] != REACH_NONE;
+    return c->reach == REACH_NONE || !both ? E_FORBIDDEN : OK;
 }
 
 /* Whose link it is only the practice can say: without one nothing runs in it, and the answer is that of a link nobody knows. In auth

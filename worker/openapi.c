@@ -193,10 +193,15 @@ static void write_roles(struct sbuf *b, const struct route *r)
         sbuf_text(b, ",\"security\":[]");
         return;
     }
-    sbuf_fmt(b, ",\"description\":\"Needs `%s`:", perms_name(r->need));
+    sbuf_fmt(b, ",\"description\":\"Needs `%s`", perms_name(r->need));
+    if (r->also) {
+        sbuf_fmt(b, " and `%s`", perms_name(r->also));
+    }
+    sbuf_char(b, ':');
     bool first = true;
     for (size_t i = 0; perms_ready_code(i); i++) {
-        if (perms_ready(perms_ready_code(i))->reach[r->need] != REACH_NONE) {
+        const struct perm_set *set = perms_ready(perms_ready_code(i));
+        if (set->reach[r->need] != REACH_NONE && (!r->also || set->reach[r->also] != REACH_NONE)) {
             sbuf_fmt(b, "%s %s", first ? "" : ",", perms_ready_code(i));
             first = false;
         }

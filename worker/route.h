@@ -145,7 +145,8 @@ struct route {
     const char *
         back; /* a page: what a person can mend is said there, 303 to BACK?problem=CODE; {names} as in location */
     enum perm need;
-    bool step_up; /* dangerous: the session must have proved itself within step_up_within */
+    enum perm also; /* a second permission, of those without a reach; PERM_NONE: no other */
+    bool step_up;   /* dangerous: the session must have proved itself within step_up_within */
     bool
         unowned; /* whatever the permission's reach, there is nobody's row in it yet: what it makes becomes the caller's */
     bool enrolment; /* also for who still has to set up a second factor before anything else */

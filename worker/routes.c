@@ -42,6 +42,9 @@ static const char *access_fault(const struct route *r)
     if (r->open && r->need != PERM_NONE) {
         return "is open and asks for a permission";
     }
+    if (r->also && (r->open || perms_reaches(r->also) || r->also >= PERM_COUNT)) {
+        return "needs a second permission only besides .need, and one that has no reach";
+    }
     if (!r->open && (r->need <= PERM_NONE || r->need >= PERM_COUNT)) {
         return "needs a permission (.need) or .open";
     }

@@ -118,15 +118,15 @@ static enum err run_body(struct call *c)
         return OK;
     }
     TRY(c->route->handler ? run_handler(c) : run_row(c));
-    return keyed ? exact_store(c) : OK;
+    return keyed && !c->undo ? exact_store(c) : OK;
 }
 
-/* One try. A handler that refuses with c->keep has its writes committed all the same. */
+/* One try. A handler that refuses with c->keep has its writes committed all the same, one that answers with c->undo undone. */
 static enum err run_once(struct call *c, struct db *db)
 {
     unit_init(c->unit, db, c);
     enum err e = run_body(c);
-    if (e == OK || c->keep) {
+    if (e == OK ? !c->undo : c->keep) {
         enum err commit = unit_commit(c->unit);
         if (commit != OK) {
             c->problem = (struct problem){ .err = commit }; /* not kept: nothing else is true */
@@ -144,7 +144,7 @@ static void forget_try(struct call *c)
     unit_end(c->unit);
     c->problem = (struct problem){ 0 };
     c->reply = (struct frame_reply){ .no_store = c->reply.no_store };
-    c->keep = false;
+    c->keep = c->undo = false;
 }
 
 void run_alone(struct call *c, struct db *db)

@@ -6,22 +6,24 @@
 
 #define STAFF  VISIT_STAFF
 #define CLIENT VISIT_CLIENT
+#define SYSTEM VISIT_SYSTEM
 #define BOTH   (VISIT_STAFF | VISIT_CLIENT)
 
 /* clang-format off */
 const struct visit_step visit_steps[] = {
     { "confirm", STAFF, "{requested,awaiting_client}", "confirmed", VISIT_KEEPS },
     { "confirm", CLIENT, VISIT_CLIENT_CONFIRMS, "confirmed", VISIT_KEEPS },
+    { "paid", STAFF, "{awaiting_payment}", "confirmed", VISIT_KEEPS },
     { "decline", STAFF, "{requested}", "declined", VISIT_FREES },
     { "reschedule", BOTH, VISIT_OPEN, NULL, VISIT_MOVES },
     { "propose", STAFF, VISIT_OPEN, "awaiting_client", VISIT_MOVES },
     { "cancel", BOTH, VISIT_OPEN, "cancelled", VISIT_FREES },
     { "check-in", STAFF, "{confirmed}", "checked_in", VISIT_KEEPS },
     { "start", STAFF, "{checked_in}", "in_progress", VISIT_KEEPS },
-    { "complete", STAFF, "{in_progress}", "completed", VISIT_KEEPS },
-    { "no-show", STAFF, "{confirmed}", "no_show", VISIT_FREES },
+    { "complete", STAFF | SYSTEM, "{in_progress}", "completed", VISIT_KEEPS },
+    { "no-show", STAFF | SYSTEM, "{confirmed}", "no_show", VISIT_FREES },
     { "reopen", STAFF, "{completed,no_show}", "confirmed", VISIT_RETAKES },
-    { "expire", VISIT_SYSTEM, VISIT_WAITING, "expired", VISIT_FREES },
+    { "expire", SYSTEM, VISIT_WAITING, "expired", VISIT_FREES },
     { NULL, 0, NULL, NULL, 0 },
 };
 /* clang-format on */
@@ -34,6 +36,17 @@ const struct visit_step *visit_step(const char *verb, enum visit_who who)
         }
     }
     return NULL;
+}
+
+bool visit_counts(const struct visit_step *s)
+{
+    static const char *const counted[] = { "completed", "no_show" };
+    for (size_t i = 0; i < ARRAY_LEN(counted); i++) {
+        if (visit_may(s, counted[i]) || (s->to && strcmp(s->to, counted[i]) == 0)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool visit_may(const struct visit_step *s, const char *state)

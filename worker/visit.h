@@ -10,7 +10,7 @@
 enum visit_who {
     VISIT_STAFF = 1u << 0,
     VISIT_CLIENT = 1u << 1,
-    VISIT_SYSTEM = 1u << 2, /* the jobs slot, when a time limit has passed */
+    VISIT_SYSTEM = 1u << 2, /* the jobs slot, when a time limit of the policy has passed */
 };
 
 /* What becomes of the time that the visit takes. */
@@ -38,6 +38,8 @@ struct visit_step {
 /* Ends with a row without verb. */
 extern const struct visit_step visit_steps[];
 
+/* Whether it changes how often a client came, or did not. */
+bool visit_counts(const struct visit_step *s);
 /* The step of that name for one of them; NULL: there is none. */
 const struct visit_step *visit_step(const char *verb, enum visit_who who);
 /* Whether it leads anywhere from state. */

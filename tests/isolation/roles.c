@@ -171,11 +171,12 @@ static const char *appointment_permission(const struct operation *op)
     if (strcmp(op->method, "PATCH") == 0) {
         return "appointment.change";
     }
-    return ends(op, "/appointments")                      ? "appointment.book"
-           : ends(op, "/cancel") || ends(op, "/decline")  ? "appointment.cancel"
-           : ends(op, "/confirm") || ends(op, "/propose") ? "appointment.change"
-           : ends(op, "/reopen")                          ? "appointment.reopen"
-                                                          : "appointment.attend";
+    return ends(op, "/appointments")                     ? "appointment.book"
+           : ends(op, "/cancel") || ends(op, "/decline") ? "appointment.cancel"
+           : ends(op, "/confirm") || ends(op, "/propose") || ends(op, "/paid")
+               ? "appointment.change"
+           : ends(op, "/reopen") ? "appointment.reopen"
+                                 : "appointment.attend";
 }
 
 /* What the operation needs; the test fails on a resource that nobody wrote a rule for. */
@@ -184,6 +185,9 @@ static const char *permission(const struct operation *op)
     bool get = strcmp(op->method, "GET") == 0;
     if (ends(op, "/links")) {
         return get ? "link.read" : "link.write";
+    }
+    if (ends(op, "/impact")) { /* and appointment.read, which whoever has it here has, too */
+        return "business.write";
     }
     static const struct {
         const char *resource, *read, *write;

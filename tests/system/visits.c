@@ -92,6 +92,7 @@ static struct answer *take(struct desk *d, const char *id, int version, const ch
     return api_send(&d->owner, "POST", api_text("%s/%s", path, verb),
                     strcmp(verb, "propose") == 0  ? time
                     : strcmp(verb, "reopen") == 0 ? "{\"reason\":\"It was a mistake\"}"
+                    : strcmp(verb, "paid") == 0   ? "{\"method\":\"cash\"}"
                                                   : NULL,
                     match);
 }
@@ -139,7 +140,7 @@ Test(visits, every_step_of_staff_from_every_state)
             steps++;
         }
     }
-    cr_expect_eq(steps, 10 * 12);
+    cr_expect_eq(steps, 11 * 12);
     desk_close(&d);
 }
 
@@ -179,13 +180,19 @@ Test(visits, what_must_not_happen)
     static const struct {
         const char *state, *verb;
     } never[] = {
-        { "cancelled", "confirm" },   { "cancelled", "reopen" },      { "cancelled", "reschedule" },
-        { "declined", "confirm" },    { "expired", "confirm" },       { "expired", "reschedule" },
-        { "no_show", "complete" },    { "no_show", "check-in" },      { "completed", "cancel" },
-        { "completed", "no-show" },   { "completed", "reschedule" },  { "in_progress", "cancel" },
-        { "in_progress", "no-show" }, { "checked_in", "complete" },   { "requested", "check-in" },
-        { "requested", "no-show" },   { "awaiting_client", "start" }, { "confirmed", "complete" },
-        { "confirmed", "decline" },   { "confirmed", "reopen" },
+        { "cancelled", "confirm" },        { "cancelled", "reopen" },
+        { "cancelled", "reschedule" },     { "declined", "confirm" },
+        { "expired", "confirm" },          { "expired", "reschedule" },
+        { "no_show", "complete" },         { "no_show", "check-in" },
+        { "completed", "cancel" },         { "completed", "no-show" },
+        { "completed", "reschedule" },     { "in_progress", "cancel" },
+        { "in_progress", "no-show" },      { "checked_in", "complete" },
+        { "requested", "check-in" },       { "requested", "no-show" },
+        { "awaiting_client", "start" },    { "confirmed", "complete" },
+        { "confirmed", "decline" },        { "confirmed", "reopen" },
+        { "confirmed", "paid" },           { "expired", "paid" },
+        { "cancelled", "paid" },           { "requested", "paid" },
+        { "awaiting_payment", "confirm" }, { "awaiting_payment", "check-in" },
     };
     struct desk d = desk_open();
     for (size_t i = 0; i < ARRAY_LEN(never); i++) {
@@ -422,6 +429,105 @@ Test(visits, what_nobody_answers_is_over_by_itself)
     cr_expect_eq(book_with(&d.owner, &d, when, "")->status, 201, "its time is free");
     r = api_get(&d.owner, APPOINTMENTS "/%s", kept);
     cr_expect_str_eq(answer_text(r, "state"), "confirmed");
+    desk_close(&d);
+}
+
+static long expires_in(struct desk *d, const char *id)
+{
+    return db_number(d->db,
+                     "SELECT extract(epoch FROM expires_at - now())::int / 60 FROM appointment"
+                     " WHERE id = $1::uuid",
+                     id, NULL);
+}
+
+static struct answer *pay(struct desk *d, const char *id, int version, const char *body)
+{
+    return api_send(&d->owner, "POST", api_text(APPOINTMENTS "/%s/paid", id), body,
+                    api_text("If-Match: \"%d\"\r\n", version));
+}
+
+Test(visits, what_is_to_be_paid_first_waits_for_that)
+{
+    struct desk d = desk_of("owner-d@example.com", "practice-d");
+    const char *when = next_hour(&d), *ask = ",\"ask_payment\":true";
+    struct answer *r = book_with(&d.owner, &d, when, ask);
+    cr_expect_eq(r->status, 422, "%s", r->http.body);
+    cr_expect(answer_blames(r, "/ask_payment"), "the policy knows of no payment");
+    int version = (int)answer_int(api_get(&d.owner, "/api/v1/booking-policy"), "version");
+    cr_expect_eq(answer_int(api_get(&d.owner, "/api/v1/booking-policy"), "pay_min"), 0);
+    static const char *const bad[] = { "-1", "43201", "null" };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        r = api_patch(&d.owner, "/api/v1/booking-policy", version, "{\"pay_min\":%s}", bad[i]);
+        cr_expect_eq(r->status, 422, "%s", bad[i]);
+    }
+    r = api_patch(&d.owner, "/api/v1/booking-policy", version,
+                  "{\"pay_min\":120,\"approve_moves\":true}");
+    cr_assert_eq(r->status, 200, "%s", r->http.body);
+    r = book_with(&d.owner, &d, when, ",\"ask_payment\":true,\"ask_client\":true");
+    cr_expect(r->status == 422 && answer_blames(r, "/ask_payment"), "%s", r->http.body);
+    r = book_with(&d.owner, &d, when, ask);
+    cr_assert_eq(r->status, 201, "%s", r->http.body);
+    const char *id = answer_text(r, "id");
+    cr_expect_str_eq(answer_text(r, "state"), "awaiting_payment");
+    cr_expect(expires_in(&d, id) >= 118 && expires_in(&d, id) <= 120);
+    cr_expect_eq(rows_of_time(&d, id), 2, "its time is kept meanwhile");
+    /* Moving it pays nothing, neither by staff nor by the client, whose moves staff would have to confirm. */
+    db_do(d.db, api_text("UPDATE appointment SET expires_at = expires_at - interval '1 hour'"));
+    cr_expect_eq(take(&d, id, 1, "reschedule")->status, 200);
+    cr_expect_leq(expires_in(&d, id), 60);
+    struct api guest = guest_of(&d.owner, api_text("clients/%s", d.client), GUEST_ALL_SCOPES);
+    r = api_post(&guest, api_text("/api/v1/guest/appointments/%s/reschedule", id),
+                 "{\"starts_at\":\"%s\"}", next_hour(&d));
+    cr_expect_eq(r->status, 200, "%s", r->http.body);
+    cr_expect_str_eq(answer_text(r, "state"), "awaiting_payment");
+    cr_expect_leq(expires_in(&d, id), 60);
+    r = api_post(&guest, api_text("/api/v1/guest/appointments/%s/confirm", id), "{}");
+    cr_expect_eq(r->status, 409, "%s", r->http.body);
+    cr_expect_eq(pay(&d, id, 3, "{}")->status, 422);
+    cr_expect_eq(pay(&d, id, 3, "{\"method\":\"gold\"}")->status, 422);
+    cr_expect_eq(pay(&d, id, 2, "{\"method\":\"cash\"}")->status, 412);
+    r = pay(&d, id, 3, "{\"method\":\"transfer\",\"reference\":\"SPEI \\\"42\\\"\"}");
+    cr_assert_eq(r->status, 200, "%s", r->http.body);
+    cr_expect_str_eq(answer_text(r, "state"), "confirmed");
+    cr_expect_null(answer_text(r, "expires_at"));
+    r = api_get(&d.owner, APPOINTMENTS "/%s/history", id);
+    cr_expect_str_eq(answer_text(r, "data.3.change.payment.method"), "transfer");
+    cr_expect_str_eq(answer_text(r, "data.3.change.payment.reference"), "SPEI \"42\"");
+    cr_expect_eq(pay(&d, id, 4, "{\"method\":\"cash\"}")->status, 409, "once");
+    api_close(&guest);
+    desk_close(&d);
+}
+
+Test(visits, what_nobody_pays_is_over_by_itself)
+{
+    struct desk d = desk_of("owner-e@example.com", "practice-e");
+    int version = (int)answer_int(api_get(&d.owner, "/api/v1/booking-policy"), "version");
+    struct answer *r = api_patch(&d.owner, "/api/v1/booking-policy", version,
+                                 "{\"pay_min\":43200}");
+    cr_assert_eq(r->status, 200, "%s", r->http.body);
+    const char *when = next_hour(&d);
+    r = api_post(&d.owner, "/api/v1/holds",
+                 "{\"service_id\":\"%s\",\"staff_id\":\"%s\",\"starts_at\":\"%s\"}", d.service,
+                 d.staff, when);
+    r = api_post(&d.owner, api_text("/api/v1/holds/%s/book", answer_text(r, "token")),
+                 "{\"client_id\":\"%s\",\"ask_payment\":true}", d.client);
+    cr_assert_eq(r->status, 201, "a hold, too: %s", r->http.body);
+    const char *id = answer_text(r, "id");
+    cr_expect_eq(db_number(d.db,
+                           "SELECT count(*) FROM appointment WHERE id = $1::uuid AND state ="
+                           " 'awaiting_payment' AND expires_at = starts_at",
+                           id, NULL),
+                 1, "no longer than until it begins");
+    cr_expect_str_eq(answer_code(book_with(&d.owner, &d, when, "")), "slot_taken");
+    db_do(d.db, api_text("UPDATE appointment SET expires_at = now() WHERE id = '%s'", id));
+    db_do(d.db,
+          "UPDATE public.due_work SET due_at = now(), raised = raised + 1 WHERE kind = 'agenda'");
+    struct waiting w = { &d, id, "expired" };
+    cr_expect(wait_until(has_state, &w, WAIT_LONG_MS));
+    r = pay(&d, id, 2, "{\"method\":\"cash\"}");
+    cr_expect_eq(r->status, 409, "%s", r->http.body);
+    cr_expect_str_eq(answer_code(r), "state_conflict");
+    cr_expect_eq(book_with(&d.owner, &d, when, "")->status, 201, "its time is free");
     desk_close(&d);
 }
 

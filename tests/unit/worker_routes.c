@@ -61,6 +61,21 @@ Test(routes, a_good_row)
     free(why);
 }
 
+Test(routes, a_second_permission)
+{
+    struct route r = good();
+    struct route rows[2] = { { 0 }, { 0 } };
+    char *why;
+    r.also = PERM_BUSINESS_WRITE;
+    rows[0] = r;
+    cr_assert_eq(compile(rows, &why), OK, "%s", why);
+    free(why);
+    r.also = PERM_CLIENT_READ;
+    refused(r, "second permission");
+    r.also = PERM_COUNT;
+    refused(r, "second permission");
+}
+
 Test(routes, reach)
 {
     struct route r = good(), scoped;

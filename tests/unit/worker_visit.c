@@ -13,12 +13,12 @@ static const struct {
       "[\"reschedule\",\"cancel\"]", "[\"expire\"]" },
     { "awaiting_client", "[\"confirm\",\"reschedule\",\"propose\",\"cancel\"]",
       "[\"confirm\",\"reschedule\",\"cancel\"]", "[\"expire\"]" },
-    { "awaiting_payment", "[\"reschedule\",\"propose\",\"cancel\"]", "[\"reschedule\",\"cancel\"]",
-      "[\"expire\"]" },
+    { "awaiting_payment", "[\"paid\",\"reschedule\",\"propose\",\"cancel\"]",
+      "[\"reschedule\",\"cancel\"]", "[\"expire\"]" },
     { "confirmed", "[\"reschedule\",\"propose\",\"cancel\",\"check-in\",\"no-show\"]",
-      "[\"confirm\",\"reschedule\",\"cancel\"]", "[]" },
+      "[\"confirm\",\"reschedule\",\"cancel\"]", "[\"no-show\"]" },
     { "checked_in", "[\"start\"]", "[]", "[]" },
-    { "in_progress", "[\"complete\"]", "[]", "[]" },
+    { "in_progress", "[\"complete\"]", "[]", "[\"complete\"]" },
     { "completed", "[\"reopen\"]", "[]", "[]" },
     { "no_show", "[\"reopen\"]", "[]", "[]" },
     { "cancelled", "[]", "[]", "[]" },
@@ -78,6 +78,15 @@ Test(visit, rows_name_states_there_are)
     cr_expect_eq(states, ARRAY_LEN(life), "a state is not described here");
 }
 
+/* Where clients' visits are counted anew, and where they need not be. */
+Test(visit, what_changes_how_often_somebody_came)
+{
+    for (const struct visit_step *s = visit_steps; s->verb; s++) {
+        cr_expect_eq(visit_counts(s), strstr(" complete no-show reopen ", s->verb) != NULL, "%s",
+                     s->verb);
+    }
+}
+
 Test(visit, each_has_steps_of_their_own)
 {
     cr_expect_str_eq(visit_step("confirm", VISIT_STAFF)->from, "{requested,awaiting_client}");
@@ -85,5 +94,6 @@ Test(visit, each_has_steps_of_their_own)
     cr_expect_null(visit_step("decline", VISIT_CLIENT));
     cr_expect_null(visit_step("expire", VISIT_STAFF));
     cr_expect_null(visit_step("confirme", VISIT_STAFF));
+    cr_expect_eq(visit_step("no-show", VISIT_SYSTEM), visit_step("no-show", VISIT_STAFF));
     cr_expect_null(visit_step("", VISIT_STAFF));
 }

@@ -52,9 +52,15 @@
 /* What a booking says beside its place. */
 #define APPOINTMENT_BOOK_PARAMS                                                        \
     { .name = "notes", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true }, \
+        { .name = "ask_client",                                                        \
+          .in = IN_BODY,                                                               \
+          .type = T_BOOL,                                                              \
+          .fallback = "false",                                                         \
+          .doc = "Book it as awaiting_client: the client confirms it by link" },       \
     {                                                                                  \
-        .name = "ask_client", .in = IN_BODY, .type = T_BOOL, .fallback = "false",      \
-        .doc = "Book it as awaiting_client: the client confirms it by link"            \
+        .name = "ask_payment", .in = IN_BODY, .type = T_BOOL, .fallback = "false",     \
+        .doc = "Book it as awaiting_payment: it is over after pay_min of the policy "  \
+               "unless it is paid"                                                     \
     }
 /* What appointment_book needs: appointment_ask_book sets some. */
 #define APPOINTMENT_BOOK_VARS                   \
@@ -66,16 +72,16 @@
 /* What appointment_step is told. */
 #define APPOINTMENT_STEP_VARS                                                          \
     { .name = "from_states", .type = T_TEXT }, { .name = "to_state", .type = T_TEXT }, \
-        { .name = "frees", .type = T_BOOL },                                           \
+        { .name = "frees", .type = T_BOOL }, { .name = "why", .type = T_TEXT },        \
     {                                                                                  \
-        .name = "why", .type = T_TEXT                                                  \
+        .name = "payment", .type = T_TEXT /* how it was paid, as JSON */               \
     }
 
 /* Locks the client's and the staff's agenda and those of the assets that the service may need, in one order for everybody: two bookings that share some never
  * wait for each other crosswise, as they could inside the exclusion constraints. */
 extern const struct stmt appointment_lock;
 /* One row: client_ok, service_ok, staff_ok (there and active), local, first and second (the instants that
- * :to_time can mean), in_range. */
+ * :to_time can mean), in_range, pays (the policy lets visits wait for payment). */
 extern const struct stmt appointment_check;
 /* Deletes what was held of :to_staff's time and of what :to_service needs, and nobody booked in time: before anything takes time. */
 extern const struct stmt appointment_sweep;
@@ -93,7 +99,9 @@ extern const struct stmt appointment_place;
 extern const struct stmt appointment_note;
 /* One step of the visit when state and version (If-Match, where the route asks for it) allow it; no row otherwise. */
 extern const struct stmt appointment_step;
-/* The same where the time has to be taken again. Locks come first. */
+/* The same for steps from and to states in which a client's visits are counted (visit_counts). appointment_count locks the client's row: it comes first. */
+extern const struct stmt appointment_count, appointment_counted_step;
+/* The same where the time has to be taken again, too. Locks come first. */
 extern const struct stmt appointment_reopen;
 /* What happened to :id, the latest 200 events, oldest first; an appointment has at least one. */
 extern const struct stmt appointment_history;
@@ -103,6 +111,8 @@ extern const struct column appointment_columns[];
 
 /* Sets what a booking by this request has for certain: whose it is, its state, the id of its time. */
 void appointment_ask_book(struct call *c);
+/* The same for a booking that may be asked to be paid first: "ask_payment". E_INVALID: the client cannot be asked to confirm as well. */
+MUST_USE enum err appointment_ask_payment(struct call *c);
 /* Sets :to_time and :has_offset from the text of a T_TIME. */
 MUST_USE enum err appointment_ask_time(struct call *c, const char *text);
 /* Which of them must be there and active: whoever stays as agreed need not be. time: it is new, and so within the years that are taken. */

@@ -73,6 +73,12 @@ enum err appointment_check_place(struct call *c, struct appointment_ask ask)
         return refuse_missing(c, "/staff_id", "Esa persona no existe, no da citas o está archivada",
                               "There is nobody of that id who takes appointments");
     }
+    const char *to_state = call_get(c, "to_state")->text;
+    if (to_state && strcmp(to_state, "awaiting_payment") == 0 && !call_true(check, 0, "pays")) {
+        return call_refuse_field(c, "/ask_payment", "not_offered",
+                                 "La política de citas no dice cuánto se espera el pago (pay_min)",
+                                 "The booking policy says no time for paying (pay_min)");
+    }
     return take_instant(c, check, ask.time);
 }
 
@@ -84,6 +90,19 @@ void appointment_ask_book(struct call *c)
     call_set(c, "allocation_id", text);
     call_set(c, "to_client", call_get(c, "client_id")->text);
     call_set(c, "to_state", call_get(c, "ask_client")->number ? "awaiting_client" : "confirmed");
+}
+
+enum err appointment_ask_payment(struct call *c)
+{
+    if (!call_get(c, "ask_payment")->number) {
+        return OK;
+    }
+    call_set(c, "to_state", "awaiting_payment");
+    return call_get(c, "ask_client")->number
+               ? call_refuse_field(c, "/ask_payment", "conflict",
+                                   "Pida la confirmación o el pago, no ambos",
+                                   "Ask for the confirmation or the payment, not both")
+               : OK;
 }
 
 enum err appointment_ask_time(struct call *c, const char *text)

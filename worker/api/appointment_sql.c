@@ -3,11 +3,13 @@
  * comes back with it. */
 #include "worker/api/appointment.h"
 
+#include "worker/visit_sql.h"
+
 /* Fragments and texts stand as the statements read. */
 /* clang-format off */
 
 /* What the statements below hand from their writing part to their answer. */
-#define ROW APPOINTMENT_OUT ", a.lane, a.buffer_before_min, a.buffer_after_min"
+#define ROW APPOINTMENT_OUT ", a.lane, a.buffer_before_min, a.buffer_after_min, a.auto_at"
 
 /* What it is shown with, of the assets it takes or shares with its group; null: none. */
 #define ASSETS                                                                            \
@@ -30,16 +32,17 @@
     "CASE WHEN :me_role = 'guest' THEN 'client' WHEN :me_role LIKE 'key\\_%' THEN 'key'" \
     " ELSE 'staff' END, :me_member, CASE :me_role WHEN 'guest' THEN :me_session END"
 
-/* What waits for an answer is the jobs slot's to end. No row: the seat that it was to have is taken meanwhile. */
+/* What time alone will end is the jobs slot's to end. No row: the seat that it was to have is taken meanwhile. */
 #define ANSWER_WHEN(got_time)                                                                      \
-    " SELECT " APPOINTMENT_OUT " FROM moved a WHERE " got_time " AND CASE WHEN a.expires_at IS NULL" \
-    " THEN true ELSE ext.work_due('agenda', a.expires_at) END"
+    " SELECT " APPOINTMENT_OUT " FROM moved a WHERE " got_time " AND CASE WHEN least(a.expires_at," \
+    " a.auto_at) IS NULL THEN true ELSE ext.work_due('agenda', least(a.expires_at, a.auto_at)) END"
 #define ANSWER ANSWER_WHEN("true")
 
 /* When a state that waits for an answer is over without one: null for the others. */
-#define EXPIRES(state, policy, starts)                                                       \
-    "CASE WHEN " state " = ANY ('" VISIT_WAITING "') THEN least(" starts                     \
-    ", now() + make_interval(mins => coalesce((" policy "->>'answer_min')::int, " ANSWER_MIN \
+#define EXPIRES(state, policy, starts)                                                             \
+    "CASE WHEN " state " = ANY ('" VISIT_WAITING "') THEN least(" starts                           \
+    ", now() + make_interval(mins => coalesce(CASE " state " WHEN 'awaiting_payment' THEN"         \
+    " nullif((" policy "->>'pay_min')::int, 0) END, (" policy "->>'answer_min')::int, " ANSWER_MIN \
     "))) END"
 #define ANSWER_MIN "2880" /* of visits agreed before the policy said */
 
@@ -72,14 +75,6 @@
 /* The group that a visit is in: one there is, or its own, for which this is the id of its time. */
 #define GROUP_OF(seats, id) \
     "coalesce(:to_group::uuid, CASE WHEN " seats " > 1 THEN " id "::uuid END)"
-/* Leaves its seat; who leaves the last one leaves the time to whoever comes. */
-#define LEAVES_GROUP(more)                                                                      \
-    "left_group AS (UPDATE allocation l SET taken = l.taken - 1,"                               \
-    " expires_at = CASE WHEN l.taken = 1 THEN now() END FROM moved m"                           \
-    " WHERE l.id = m.old_group AND " more " RETURNING l.id, l.taken), left_assets AS ("         \
-    "UPDATE allocation l SET expires_at = now() FROM left_group g WHERE l.held_with = g.id"     \
-    " AND g.taken = 0)"
-
 /* What stands in the history besides. */
 #define TOLD "coalesce(:told::jsonb, '{}')"
 
@@ -97,7 +92,8 @@ const struct stmt appointment_check = {
     "SELECT c.id IS NOT NULL AS client_ok, s.id IS NOT NULL AS service_ok,"
     " t.id IS NOT NULL AS staff_ok, w.instants[1] AT TIME ZONE b.time_zone AS local,"
     " w.instants[1] AS first, w.instants[2] AS second,"
-    " w.instants[1] BETWEEN now() - interval '1 year' AND now() + interval '2 years' AS in_range"
+    " w.instants[1] BETWEEN now() - interval '1 year' AND now() + interval '2 years' AS in_range,"
+    " (SELECT (rules->>'pay_min')::int > 0 FROM booking_policy) AS pays"
     " FROM " ZONE " b"
     " LEFT JOIN client c ON c.id = :to_client AND c.archived_at IS NULL"
     " AND :scope(client c) LEFT JOIN service s ON s.id = :to_service AND s.archived_at IS NULL"
@@ -120,11 +116,13 @@ const struct stmt appointment_book = {
     "WITH moved AS ("
     "INSERT INTO appointment AS a(id, client_id, client_name, service_id, service_name, staff_id,"
     " staff_name, state, starts_at, ends_at, local_start, local_end, time_zone, buffer_before_min,"
-    " buffer_after_min, price_minor, currency, notes, policy, expires_at, lane, assets, group_id)"
+    " buffer_after_min, price_minor, currency, notes, policy, expires_at, auto_at, lane, assets,"
+    " group_id)"
     " SELECT :new_id, c.id, c.name, s.id, s.name, t.id, t.name, :to_state, v.starts_at,"
     " v.ends_at, v.starts_at AT TIME ZONE b.time_zone, v.ends_at AT TIME ZONE b.time_zone,"
     " b.time_zone, s.buffer_before_min, s.buffer_after_min, s.price_minor, s.currency, :notes,"
     " p.rules, " EXPIRES(":to_state", "p.rules", "v.starts_at") ", "
+    VISIT_AUTO(":to_state", "p.rules", "v.starts_at", "v.ends_at") ", "
     LANE("t.id", ":new_id", "v.starts_at - make_interval(mins => s.buffer_before_min)",
          "v.ends_at + make_interval(mins => s.buffer_after_min)") ", " ASSETS ", "
     GROUP_OF("s.seats", ":allocation_id")
@@ -174,7 +172,11 @@ const struct stmt appointment_place = {
     " client_confirmed_at = CASE WHEN a.starts_at = n.starts_at THEN a.client_confirmed_at END,"
     " reschedules = a.reschedules + (a.starts_at <> n.starts_at OR a.staff_id <> :to_staff)::int,"
     " state = coalesce(:to_state, a.state),"
-    " expires_at = " EXPIRES("coalesce(:to_state, a.state)", "a.policy", "n.starts_at") ","
+    " expires_at = CASE WHEN :to_state IS NULL AND a.state = 'awaiting_payment'" /* moving it pays nothing */
+    " THEN least(a.expires_at, n.starts_at) ELSE "
+    EXPIRES("coalesce(:to_state, a.state)", "a.policy", "n.starts_at") " END,"
+    " auto_at = " VISIT_AUTO("coalesce(:to_state, a.state)", "a.policy", "n.starts_at",
+                             "(n.starts_at + n.length)") ","
     " lane = " LANE(":to_staff", ":id", "n.starts_at - make_interval(mins => n.before)",
                     "n.starts_at + n.length + make_interval(mins => n.after)") ","
     " assets = " ASSETS ", group_id = " GROUP_OF("n.seats", ":new_id") ","
@@ -249,6 +251,7 @@ const struct stmt appointment_note = {
     " ELSE a.cancel_reason END,"                                                                   \
     " cancelled_by = CASE WHEN :to_state IN ('cancelled', 'declined') THEN " SIDE                  \
     " ELSE a.cancelled_by END, expires_at = NULL,"                                                 \
+    " auto_at = " VISIT_AUTO(":to_state", "a.policy", "a.starts_at", "a.ends_at") ","              \
     " client_confirmed_at = CASE WHEN :to_state = 'confirmed' AND :me_role = 'guest' THEN now()"   \
     " ELSE a.client_confirmed_at END, group_id = " group                                           \
     " FROM (SELECT id, state, group_id FROM appointment WHERE id = :id"                                      \
@@ -261,16 +264,27 @@ const struct stmt appointment_note = {
     " from_state, to_state, change)"                                                               \
     " SELECT m.id, m.version, " ACTOR ", m.old_state, m.state,"                                    \
     " CASE WHEN :why::text IS NULL THEN '{}' ELSE jsonb_build_object('reason', :why) END"          \
+    " || CASE WHEN :payment::text IS NULL THEN '{}' ELSE jsonb_build_object('payment',"            \
+    " :payment::jsonb) END"                                                                        \
     " FROM moved m)" ANSWER
 
-const struct stmt appointment_step = {
-    "step",
-    STEP("CASE WHEN :frees THEN NULL ELSE a.group_id END")
-    " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = :id AND :frees), "
-    LEAVES_GROUP(":frees") ","
-    " left_by AS (DELETE FROM client_busy y USING moved m"
-    " WHERE y.appointment_id = :id AND :frees)," STEP_TOLD,
+#define STEP_FREED                                                                              \
+    " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = :id AND :frees), " \
+    VISIT_LEAVES_GROUP(":frees") ","                                                                  \
+    " left_by AS (DELETE FROM client_busy y USING moved m"                                      \
+    " WHERE y.appointment_id = :id AND :frees),"
+#define STEP_GROUP STEP("CASE WHEN :frees THEN NULL ELSE a.group_id END")
+
+const struct stmt appointment_step = { "step", STEP_GROUP STEP_FREED STEP_TOLD };
+
+const struct stmt appointment_count = {
+    "count",
+    "SELECT 1 FROM client c WHERE c.id = (SELECT a.client_id FROM appointment a WHERE a.id = :id"
+    " AND :scope(appointment a)) FOR NO KEY UPDATE OF c",
 };
+
+const struct stmt appointment_counted_step = { "counted",
+                                               STEP_GROUP STEP_FREED VISIT_COUNTED "," STEP_TOLD };
 
 /* What was not given up is there still. */
 const struct stmt appointment_reopen = {
@@ -289,7 +303,7 @@ const struct stmt appointment_reopen = {
     " FROM moved m JOIN taken ON true CROSS JOIN jsonb_array_elements(m.assets) f),"
     " met AS (INSERT INTO client_busy(appointment_id, client_id, busy)"
     " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m"
-    " JOIN (SELECT id FROM taken UNION ALL SELECT id FROM joined) got ON true)," STEP_TOLD,
+    " JOIN (SELECT id FROM taken UNION ALL SELECT id FROM joined) got ON true)," VISIT_COUNTED "," STEP_TOLD,
 };
 
 const struct stmt appointment_history = {

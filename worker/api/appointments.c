@@ -164,6 +164,7 @@ static enum err appointment_create(struct call *c)
 {
     PGresult *rows;
     appointment_ask_book(c);
+    TRY(appointment_ask_payment(c));
     ask_override(c);
     call_set(c, "to_service", call_get(c, "service_id")->text);
     call_set(c, "to_staff", call_get(c, "staff_id")->text);

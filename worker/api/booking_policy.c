@@ -19,10 +19,13 @@
     SWITCH("approve_moves") ", "                                                       \
     NUMBER("answer_min") ", "                                                          \
     NUMBER("hold_min") ", "                                                            \
-    NUMBER("day_visits") ", "                                               \
-    NUMBER("day_minutes") ", "                                              \
-    NUMBER("week_visits") ", "                                              \
-    NUMBER("week_minutes") ", version, updated_at"
+    NUMBER("day_visits") ", "                                                          \
+    NUMBER("day_minutes") ", "                                                         \
+    NUMBER("week_visits") ", "                                                         \
+    NUMBER("week_minutes") ", "                                                        \
+    NUMBER("auto_no_show_min") ", "                                                    \
+    NUMBER("auto_complete_min") ", "                                                   \
+    NUMBER("pay_min") ", version, updated_at"
 /* clang-format on */
 
 static const struct column policy_columns[] = {
@@ -41,6 +44,9 @@ static const struct column policy_columns[] = {
     { "day_minutes", T_INT, "So many minutes of a day; 0: no limit" },
     { "week_visits", T_INT, "Of a week, Monday to Sunday" },
     { "week_minutes", T_INT, NULL },
+    { "auto_no_show_min", T_INT, "So long after its beginning a visit is missed; 0: staff say so" },
+    { "auto_complete_min", T_INT, "So long after its end a visit is over; 0: staff say so" },
+    { "pay_min", T_INT, "So long a visit waits for its payment; 0: nobody is asked to pay first" },
     { "version", T_INT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },
@@ -62,6 +68,9 @@ static const struct param policy_params[] = {
     { .name = "day_minutes", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
     { .name = "week_visits", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1000 },
     { .name = "week_minutes", .in = IN_BODY, .type = T_INT, .min = 0, .max = 10080 },
+    { .name = "auto_no_show_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
+    { .name = "auto_complete_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
+    { .name = "pay_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 43200 },
     { 0 },
 };
 
@@ -83,7 +92,10 @@ static const char policy_change_sql[] =
     GIVEN("day_visits") ", "
     GIVEN("day_minutes") ", "
     GIVEN("week_visits") ", "
-    GIVEN("week_minutes") ")), version = version + 1, updated_at = now()"
+    GIVEN("week_minutes") ", "
+    GIVEN("auto_no_show_min") ", "
+    GIVEN("auto_complete_min") ", "
+    GIVEN("pay_min") ")), version = version + 1, updated_at = now()"
     " WHERE version = :if_version RETURNING " POLICY_OUT;
 /* clang-format on */
 

@@ -2,9 +2,9 @@
 /* The people a practice serves. All of it is rows: no handler. */
 #include "worker/route.h"
 
-#define CLIENT_OUT                                                                             \
-    "id, name, given_name, family_name, email, phone, birth_date, locale, notes, archived_at," \
-    " version, created_at, updated_at"
+#define CLIENT_OUT                                                                        \
+    "id, name, given_name, family_name, email, phone, birth_date, locale, notes, visits," \
+    " last_visit_at, no_shows, last_no_show_at, archived_at, version, created_at, updated_at"
 
 static const struct column client_columns[] = {
     { "id", T_UUID, NULL },
@@ -16,6 +16,10 @@ static const struct column client_columns[] = {
     { "birth_date", T_DATE, NULL },
     { "locale", T_TEXT, "BCP 47" },
     { "notes", T_TEXT, NULL },
+    { "visits", T_INT, "That are completed" },
+    { "last_visit_at", T_INSTANT, "When the latest of them began" },
+    { "no_shows", T_INT, "Visits that the client missed" },
+    { "last_no_show_at", T_INSTANT, "When the latest of them would have begun" },
     { "archived_at", T_INSTANT, NULL },
     { "version", T_INT, NULL },
     { "created_at", T_INSTANT, NULL },

@@ -71,7 +71,7 @@ const struct stmt guest_one = {
 const struct stmt guest_find = {
     "find",
     "SELECT a.state, a.client_id, a.service_id, a.staff_id, a.client_confirmed_at,"
-    " (a.policy->'approve_moves')::boolean AS approve,"
+    " (a.policy->'approve_moves')::boolean AND a.state <> 'awaiting_payment' AS approve,"
     " w.confirm_why, w.cancel_why, w.move_why, a.version = :version OR :version IS NULL AS fresh"
     " FROM appointment a" COVERED CAN " WHERE a.id = :id FOR UPDATE OF a FOR SHARE OF l",
 };

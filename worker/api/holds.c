@@ -200,6 +200,7 @@ static enum err book(struct call *c)
     PGresult *hold, *rows;
     TRY(find(c, &hold_find, E_HOLD_EXPIRED, &hold));
     appointment_ask_book(c);
+    TRY(appointment_ask_payment(c));
     for (size_t i = 0; i < ARRAY_LEN(same); i++) {
         call_set(c, same[i].var, call_cell(hold, 0, same[i].column));
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The practice's hours: when those can be booked who have no schedule. Staff book whenever they like. */
+#include "worker/api/impact.h"
 #include "worker/api/spans.h"
-#include "worker/call.h"
 
 #define DAY_COLUMN(day)                                       \
     {                                                         \
@@ -59,17 +59,33 @@ static const struct stmt hours_set = {
 
 static const struct stmt hours_read = { "read", HOURS_SQL };
 
+static const struct param hours_impact_vars[] = { IMPACT_VARS, { 0 } };
 static const struct stmt *const hours_stmts[] = { &hours_lock, &hours_clear, &hours_set,
                                                   &hours_read, NULL };
+static const struct stmt *const hours_impact_stmts[] = { &hours_lock,  &hours_clear, &hours_set,
+                                                         &impact_look, &impact_show, NULL };
+
+static enum err replace(struct call *c)
+{
+    TRY(call_post(c, &hours_lock));
+    TRY(call_post(c, &hours_clear));
+    return call_post(c, &hours_set);
+}
 
 static enum err set_hours(struct call *c)
 {
     PGresult *rows;
-    TRY(call_post(c, &hours_lock));
-    TRY(call_post(c, &hours_clear));
-    TRY(call_post(c, &hours_set));
+    TRY(replace(c));
     TRY(call_query(c, &hours_read, &rows));
     return call_answer(c, rows);
+}
+
+static enum err set_hours_impact(struct call *c)
+{
+    struct impact i;
+    TRY(impact_begin(c, &i));
+    TRY(replace(c));
+    return impact_answer(c, &i);
 }
 
 const struct route opening_hours_routes[] = {
@@ -97,6 +113,21 @@ const struct route opening_hours_routes[] = {
         .shape = SHAPE_ONE,
         .success = 200,
         .any_version = true,
+    },
+    {
+        .method = M_POST,
+        .path = "/api/v1/opening-hours/impact",
+        .summary = "What if these were the hours: visits that would be outside of them",
+        .need = PERM_APPOINTMENT_READ,
+        .also = PERM_BUSINESS_WRITE,
+        .cost = COST_FAST,
+        .params = hours_params,
+        .vars = hours_impact_vars,
+        .columns = impact_columns,
+        .stmts = hours_impact_stmts,
+        .handler = set_hours_impact,
+        .shape = SHAPE_RAW,
+        .success = 200,
     },
     { 0 },
 };

@@ -80,9 +80,11 @@ enum openings_span { OPENINGS_WORK = 4, OPENINGS_BREAK, OPENINGS_EXCEPTION };
     " least(d.change_s - d.shown_s + w.high, d.to_s))) p(from_s, to_s)"                          \
     " WHERE w.low < w.high AND p.from_s < p.to_s)"
 
-#define OPENINGS_RULES                                                              \
-    OPENINGS_DAYS ", " OPENINGS_CHOSEN ", " OPENINGS_CLOCKS ", " OPENINGS_OTHERWISE \
-                  ", " OPENINGS_HOURS ", " OPENINGS_SPANS
+/* Where days are there already: some of them only. */
+#define OPENINGS_RULES_OF_DAYS                                                       \
+    OPENINGS_CHOSEN ", " OPENINGS_CLOCKS ", " OPENINGS_OTHERWISE ", " OPENINGS_HOURS \
+                    ", " OPENINGS_SPANS
+#define OPENINGS_RULES OPENINGS_DAYS ", " OPENINGS_RULES_OF_DAYS
 
 #define FIRST_SECOND(time) "floor(extract(epoch FROM " time "))::bigint"
 #define LAST_SECOND(time)  "ceil(extract(epoch FROM " time "))::bigint"

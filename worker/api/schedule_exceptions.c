@@ -2,6 +2,7 @@
 /* What is otherwise on certain days: closed (a holiday, an absence), open besides the usual hours, or special hours instead of them; for one person, for
  * one asset or for everybody. Closed wins over everything. */
 #include "worker/api/current.h"
+#include "worker/api/impact.h"
 #include "worker/api/spans.h"
 
 #define EXCEPTIONS_MAX 1000 /* that are not over */
@@ -89,18 +90,20 @@ static const struct param exception_create_params[] = {
     { 0 },
 };
 
-static const struct param exception_change_params[] = {
-    { .name = "id", .in = IN_PATH, .type = T_UUID },
-    EXCEPTION_BODY(false),
-    { 0 },
-};
+#define EXCEPTION_CHANGE { .name = "id", .in = IN_PATH, .type = T_UUID }, EXCEPTION_BODY(false)
 
-static const struct param exception_vars[] = {
-    { .name = "to_effect", .type = T_TEXT },
-    { .name = "to_first", .type = T_DATE },
-    { .name = "to_last", .type = T_DATE },
-    { 0 },
-};
+static const struct param exception_change_params[] = { EXCEPTION_CHANGE, { 0 } };
+static const struct param exception_change_impact_params[] = { EXCEPTION_CHANGE,
+                                                               IMPACT_DELETED,
+                                                               { 0 } };
+
+#define EXCEPTION_VARS                                                               \
+    { .name = "to_effect", .type = T_TEXT }, { .name = "to_first", .type = T_DATE }, \
+    {                                                                                \
+        .name = "to_last", .type = T_DATE                                            \
+    }
+static const struct param exception_vars[] = { EXCEPTION_VARS, { 0 } };
+static const struct param exception_impact_vars[] = { EXCEPTION_VARS, IMPACT_VARS, { 0 } };
 
 /* ---- statements ---- */
 
@@ -117,8 +120,9 @@ static const struct stmt exception_check = {
 
 static const struct stmt exception_find = {
     "find",
-    "SELECT version = :if_version AS fresh, true AS staff_ok, true AS asset_ok, n.effect, "
-    "n.first_day, n.last_day,"
+    "SELECT version = :if_version AS fresh, true AS staff_ok, true AS asset_ok, n.effect,"
+    " n.first_day, n.last_day, coalesce(e.staff_id, e.asset_id) AS of_id,"
+    " least(e.first_day, n.first_day) AS from_day, greatest(e.last_day, n.last_day) AS to_day,"
     " n.last_day - n.first_day BETWEEN 0 AND 730 AS days_ok,"
     " CASE WHEN :hours? THEN coalesce(:hours, '{}') <> '{}' ELSE e.starts IS NOT NULL END"
     " AS hours_given FROM schedule_exception e CROSS JOIN LATERAL (SELECT"
@@ -150,6 +154,10 @@ static const struct stmt exception_update = {
 };
 /* clang-format on */
 
+#define EXCEPTION_DELETE \
+    "DELETE FROM schedule_exception WHERE id = :id AND version = :if_version RETURNING id"
+static const struct stmt exception_delete = { "delete", EXCEPTION_DELETE };
+
 static const struct stmt exception_read = {
     "read",
     "SELECT " EXCEPTION_OUT " FROM schedule_exception WHERE id = :id",
@@ -159,6 +167,12 @@ static const struct stmt *const exception_create_stmts[] = { &exception_check, &
                                                              NULL };
 static const struct stmt *const exception_change_stmts[] = { &exception_find, &exception_update,
                                                              &exception_read, NULL };
+static const struct stmt *const exception_create_impact_stmts[] = {
+    &exception_check, &exception_insert, &impact_look, &impact_show, NULL,
+};
+static const struct stmt *const exception_change_impact_stmts[] = {
+    &exception_find, &exception_update, &exception_delete, &impact_look, &impact_show, NULL,
+};
 
 /* ---- handlers ---- */
 
@@ -190,17 +204,23 @@ static enum err judge(struct call *c, const PGresult *check)
     return OK;
 }
 
+static enum err insert(struct call *c, PGresult **rows)
+{
+    TRY(call_query(c, &exception_insert, rows));
+    return PQntuples(*rows)
+               ? OK
+               : call_refuse(c, E_STATE_CONFLICT,
+                             "Ya hay " TEXT(EXCEPTIONS_MAX) " excepciones por venir: "
+                                                            "borre alguna",
+                             "There are " TEXT(EXCEPTIONS_MAX) " exceptions to come: delete one");
+}
+
 static enum err create(struct call *c)
 {
     PGresult *rows;
     TRY(call_query(c, &exception_check, &rows));
     TRY(judge(c, rows));
-    TRY(call_query(c, &exception_insert, &rows));
-    if (PQntuples(rows) == 0) {
-        return call_refuse(c, E_STATE_CONFLICT,
-                           "Ya hay " TEXT(EXCEPTIONS_MAX) " excepciones por venir: borre alguna",
-                           "There are " TEXT(EXCEPTIONS_MAX) " exceptions to come: delete one");
-    }
+    TRY(insert(c, &rows));
     return call_answer(c, rows);
 }
 
@@ -212,6 +232,37 @@ static enum err change(struct call *c)
     TRY(call_post(c, &exception_update));
     TRY(call_query(c, &exception_read, &rows));
     return call_answer(c, rows);
+}
+
+static enum err create_impact(struct call *c)
+{
+    PGresult *rows;
+    struct impact i;
+    TRY(call_query(c, &exception_check, &rows));
+    TRY(judge(c, rows));
+    call_set(c, "of_id",
+             call_get(c, call_get(c, "asset_id")->text ? "asset_id" : "staff_id")->text);
+    call_set(c, "of_first", call_get(c, "to_first")->text);
+    call_set(c, "of_last", call_get(c, "to_last")->text);
+    TRY(impact_begin(c, &i));
+    TRY(insert(c, &rows));
+    return impact_answer(c, &i);
+}
+
+static enum err change_impact(struct call *c)
+{
+    PGresult *rows;
+    struct impact i;
+    bool deleted;
+    TRY(impact_deletes(c, &deleted));
+    TRY(current_row(c, &exception_find, &rows));
+    TRY(judge(c, rows));
+    call_set(c, "of_id", call_cell(rows, 0, "of_id"));
+    call_set(c, "of_first", call_cell(rows, 0, "from_day"));
+    call_set(c, "of_last", call_cell(rows, 0, "to_day"));
+    TRY(impact_begin(c, &i));
+    TRY(call_post(c, deleted ? &exception_delete : &exception_update));
+    return impact_answer(c, &i);
 }
 
 const struct route schedule_exception_routes[] = {
@@ -284,11 +335,41 @@ const struct route schedule_exception_routes[] = {
         .need = PERM_BUSINESS_WRITE,
         .cost = COST_FAST,
         .params = exception_one_params,
-        .sql =
-            "DELETE FROM schedule_exception WHERE id = :id AND version = :if_version RETURNING id",
+        .sql = EXCEPTION_DELETE,
         .probe = "SELECT 1 FROM schedule_exception WHERE id = :id",
         .shape = SHAPE_NONE,
         .success = 204,
+        .if_match = true,
+    },
+    {
+        .method = M_POST,
+        .path = "/api/v1/schedule-exceptions/impact",
+        .summary = "What if these days were so: visits that would be outside of hours",
+        .need = PERM_APPOINTMENT_READ,
+        .also = PERM_BUSINESS_WRITE,
+        .cost = COST_FAST,
+        .params = exception_create_params,
+        .vars = exception_impact_vars,
+        .columns = impact_columns,
+        .stmts = exception_create_impact_stmts,
+        .handler = create_impact,
+        .shape = SHAPE_RAW,
+        .success = 200,
+    },
+    {
+        .method = M_POST,
+        .path = "/api/v1/schedule-exceptions/{id}/impact",
+        .summary = "What if it was changed so, or deleted: visits that would be outside of hours",
+        .need = PERM_APPOINTMENT_READ,
+        .also = PERM_BUSINESS_WRITE,
+        .cost = COST_FAST,
+        .params = exception_change_impact_params,
+        .vars = exception_impact_vars,
+        .columns = impact_columns,
+        .stmts = exception_change_impact_stmts,
+        .handler = change_impact,
+        .shape = SHAPE_RAW,
+        .success = 200,
         .if_match = true,
     },
     { 0 },

@@ -2,6 +2,7 @@
 /* Schedules: the weeks in which somebody works or an asset is there, for all services or for one, for good or between two dates. Days on which none is
  * valid are the opening hours'; an asset is there around the clock then. */
 #include "worker/api/current.h"
+#include "worker/api/impact.h"
 #include "worker/api/spans.h"
 
 #define SCHEDULES_MAX 50  /* of one person or asset */
@@ -76,17 +77,21 @@ static const struct param schedule_create_params[] = {
     { 0 },
 };
 
-static const struct param schedule_change_params[] = {
-    { .name = "id", .in = IN_PATH, .type = T_UUID },
-    { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 80 },
-    SCHEDULE_BODY,
-    { 0 },
-};
+#define SCHEDULE_CHANGE                              \
+    { .name = "id", .in = IN_PATH, .type = T_UUID }, \
+        { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 80 }, SCHEDULE_BODY
 
-static const struct param schedule_vars[] = {
-    { .name = "to_id", .type = T_UUID },
-    { 0 },
-};
+static const struct param schedule_change_params[] = { SCHEDULE_CHANGE, { 0 } };
+static const struct param schedule_change_impact_params[] = { SCHEDULE_CHANGE,
+                                                              IMPACT_DELETED,
+                                                              { 0 } };
+
+#define SCHEDULE_VARS                   \
+    {                                   \
+        .name = "to_id", .type = T_UUID \
+    }
+static const struct param schedule_vars[] = { SCHEDULE_VARS, { 0 } };
+static const struct param schedule_impact_vars[] = { SCHEDULE_VARS, IMPACT_VARS, { 0 } };
 
 /* ---- statements ---- */
 
@@ -116,7 +121,8 @@ static const struct stmt schedule_insert = {
 
 static const struct stmt schedule_find = {
     "find",
-    "SELECT version = :if_version AS fresh, true AS owner_ok, " NAMED_OK
+    "SELECT version = :if_version AS fresh, coalesce(staff_id, asset_id) AS of_id,"
+    " true AS owner_ok, " NAMED_OK
     ", coalesce(CASE WHEN :valid_from? THEN :valid_from ELSE valid_from END"
     " <= CASE WHEN :valid_to? THEN :valid_to ELSE valid_to END, true) AS dates_ok"
     " FROM schedule WHERE id = :id FOR UPDATE",
@@ -151,6 +157,9 @@ static const struct stmt schedule_fill = {
     ") s",
 };
 
+#define SCHEDULE_DELETE "DELETE FROM schedule WHERE id = :id AND version = :if_version RETURNING id"
+static const struct stmt schedule_delete = { "delete", SCHEDULE_DELETE };
+
 static const struct stmt schedule_read = {
     "read",
     "SELECT " SCHEDULE_OUT " FROM schedule c WHERE c.id = :to_id",
@@ -161,6 +170,13 @@ static const struct stmt *const schedule_create_stmts[] = {
 };
 static const struct stmt *const schedule_change_stmts[] = {
     &schedule_find, &schedule_update, &schedule_clear, &schedule_fill, &schedule_read, NULL,
+};
+static const struct stmt *const schedule_create_impact_stmts[] = {
+    &schedule_check, &schedule_insert, &schedule_fill, &impact_look, &impact_show, NULL,
+};
+static const struct stmt *const schedule_change_impact_stmts[] = {
+    &schedule_find,   &schedule_update, &schedule_clear, &schedule_fill,
+    &schedule_delete, &impact_look,     &impact_show,    NULL,
 };
 
 /* ---- handlers ---- */
@@ -195,7 +211,21 @@ static enum err answer(struct call *c)
     return call_answer(c, rows);
 }
 
-static enum err create(struct call *c)
+static enum err insert(struct call *c)
+{
+    PGresult *rows;
+    TRY(call_query(c, &schedule_insert, &rows));
+    if (PQntuples(rows) == 0) {
+        return call_refuse(c, E_STATE_CONFLICT,
+                           "Ya hay " TEXT(SCHEDULES_MAX) " horarios: borre alguno",
+                           "There are " TEXT(SCHEDULES_MAX) " schedules already: delete one");
+    }
+    call_set(c, "to_id", call_get(c, "new_id")->text);
+    return call_post(c, &schedule_fill);
+}
+
+/* Whose it is to be is there, and everything else that it names. */
+static enum err check_new(struct call *c)
 {
     PGresult *rows;
     bool of_asset = call_get(c, "asset_id")->present;
@@ -205,16 +235,25 @@ static enum err create(struct call *c)
                                  "Say staff_id or asset_id, one of them");
     }
     TRY(call_query(c, &schedule_check, &rows));
-    TRY(judge(c, rows, of_asset ? "/asset_id" : "/staff_id"));
-    TRY(call_query(c, &schedule_insert, &rows));
-    if (PQntuples(rows) == 0) {
-        return call_refuse(c, E_STATE_CONFLICT,
-                           "Ya hay " TEXT(SCHEDULES_MAX) " horarios: borre alguno",
-                           "There are " TEXT(SCHEDULES_MAX) " schedules already: delete one");
-    }
-    call_set(c, "to_id", call_get(c, "new_id")->text);
-    TRY(call_post(c, &schedule_fill));
+    return judge(c, rows, of_asset ? "/asset_id" : "/staff_id");
+}
+
+static enum err create(struct call *c)
+{
+    TRY(check_new(c));
+    TRY(insert(c));
     return answer(c);
+}
+
+static enum err update(struct call *c)
+{
+    call_set(c, "to_id", call_get(c, "id")->text);
+    TRY(call_post(c, &schedule_update));
+    if (call_get(c, "spans")->present) {
+        TRY(call_post(c, &schedule_clear));
+        TRY(call_post(c, &schedule_fill));
+    }
+    return OK;
 }
 
 static enum err change(struct call *c)
@@ -222,13 +261,36 @@ static enum err change(struct call *c)
     PGresult *rows;
     TRY(current_row(c, &schedule_find, &rows));
     TRY(judge(c, rows, "/id"));
-    call_set(c, "to_id", call_get(c, "id")->text);
-    TRY(call_post(c, &schedule_update));
-    if (call_get(c, "spans")->present) {
-        TRY(call_post(c, &schedule_clear));
-        TRY(call_post(c, &schedule_fill));
-    }
+    TRY(update(c));
     return answer(c);
+}
+
+/* A new one changes nothing but the days on which it is valid. */
+static enum err create_impact(struct call *c)
+{
+    struct impact i;
+    TRY(check_new(c));
+    call_set(c, "of_id",
+             call_get(c, call_get(c, "asset_id")->present ? "asset_id" : "staff_id")->text);
+    call_set(c, "of_first", call_get(c, "valid_from")->text);
+    call_set(c, "of_last", call_get(c, "valid_to")->text);
+    TRY(impact_begin(c, &i));
+    TRY(insert(c));
+    return impact_answer(c, &i);
+}
+
+static enum err change_impact(struct call *c)
+{
+    PGresult *rows;
+    struct impact i;
+    bool deleted;
+    TRY(impact_deletes(c, &deleted));
+    TRY(current_row(c, &schedule_find, &rows));
+    TRY(judge(c, rows, "/id"));
+    call_set(c, "of_id", call_cell(rows, 0, "of_id"));
+    TRY(impact_begin(c, &i));
+    TRY(deleted ? call_post(c, &schedule_delete) : update(c));
+    return impact_answer(c, &i);
 }
 
 const struct route schedule_routes[] = {
@@ -299,10 +361,41 @@ const struct route schedule_routes[] = {
         .need = PERM_BUSINESS_WRITE,
         .cost = COST_FAST,
         .params = schedule_one_params,
-        .sql = "DELETE FROM schedule WHERE id = :id AND version = :if_version RETURNING id",
+        .sql = SCHEDULE_DELETE,
         .probe = "SELECT 1 FROM schedule WHERE id = :id",
         .shape = SHAPE_NONE,
         .success = 204,
+        .if_match = true,
+    },
+    {
+        .method = M_POST,
+        .path = "/api/v1/schedules/impact",
+        .summary = "What if this schedule was made: visits that would be outside of hours",
+        .need = PERM_APPOINTMENT_READ,
+        .also = PERM_BUSINESS_WRITE,
+        .cost = COST_FAST,
+        .params = schedule_create_params,
+        .vars = schedule_impact_vars,
+        .columns = impact_columns,
+        .stmts = schedule_create_impact_stmts,
+        .handler = create_impact,
+        .shape = SHAPE_RAW,
+        .success = 200,
+    },
+    {
+        .method = M_POST,
+        .path = "/api/v1/schedules/{id}/impact",
+        .summary = "What if it was changed so, or deleted: visits that would be outside of hours",
+        .need = PERM_APPOINTMENT_READ,
+        .also = PERM_BUSINESS_WRITE,
+        .cost = COST_FAST,
+        .params = schedule_change_impact_params,
+        .vars = schedule_impact_vars,
+        .columns = impact_columns,
+        .stmts = schedule_change_impact_stmts,
+        .handler = change_impact,
+        .shape = SHAPE_RAW,
+        .success = 200,
         .if_match = true,
     },
     { 0 },
