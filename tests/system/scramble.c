@@ -290,6 +290,14 @@ static const struct {
       "SELECT count(*) FROM appointment_event e JOIN appointment_event f"
       " ON f.appointment_id = e.appointment_id AND f.seq = e.seq + 1"
       " WHERE f.from_state IS DISTINCT FROM e.to_state" },
+    { "clients who came, or did not, another number of times than they are told",
+      "SELECT count(*) FROM client c CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE a.state ="
+      " 'completed') AS visits, max(a.starts_at) FILTER (WHERE a.state = 'completed') AS "
+      "last_visit,"
+      " count(*) FILTER (WHERE a.state = 'no_show') AS no_shows, max(a.starts_at) FILTER (WHERE"
+      " a.state = 'no_show') AS last_no_show FROM appointment a WHERE a.client_id = c.id) n"
+      " WHERE (c.visits, c.no_shows) <> (n.visits, n.no_shows) OR c.last_visit_at IS DISTINCT FROM"
+      " n.last_visit OR c.last_no_show_at IS DISTINCT FROM n.last_no_show" },
     { "deadlocks", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()" },
 };
 
