@@ -244,7 +244,8 @@ static void look_at_zone(struct place *p, const char *zone)
                                  zone);
     cr_assert_eq(r->status, 200, "%s: %s", zone, r->http.body);
     p->version = (int)answer_int(r, "version");
-    db_do(p->db, "DELETE FROM client_busy; DELETE FROM allocation");
+    db_do(p->db, "DELETE FROM client_busy");
+    db_do(p->db, "DELETE FROM allocation");
     int64_t shown = (now / DAY + 100) * DAY + 9 * 3600 + 37 * MINUTE;
     cr_assert_eq(instants_of(shown, both), 1, "%s", zone);
     expect_booked(p, zone, wall(shown), both[0]);
