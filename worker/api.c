@@ -27,6 +27,8 @@ const struct route *const route_tables[] = {
     joining_routes,
     service_routes,
     asset_routes,
+    waitlist_routes,
+    waitlist_offer_routes,
     service_staff_routes,
     client_routes,
     appointment_routes,
@@ -48,3 +50,5 @@ const struct route *const route_tables[] = {
     openapi_routes,
     NULL,
 };
+
+const struct route *const work_tables[] = { waitlist_work_routes, NULL };

@@ -187,7 +187,7 @@ static void fill_builtins(struct call *c)
     }
 }
 
-static enum err take_values(struct call *c)
+enum err gate_take_values(struct call *c)
 {
     size_t n = c->plan->params.count, vars = c->plan->var_count;
     struct value *all = arena_take(c->arena, (n + vars + BUILTIN_COUNT) * sizeof(*all));
@@ -227,7 +227,7 @@ static enum err run_checks(struct call *c, int64_t now_us)
     if (c->req->body.n > c->env->routes->map.rows[match.row].max_body) {
         return E_BODY_TOO_LARGE;
     }
-    TRY(take_values(c));
+    TRY(gate_take_values(c));
     TRY(params_read(&c->plan->params, c->req, &match, c->arena, c->params, &c->problem));
     return check_precondition(c);
 }

@@ -10,6 +10,9 @@
  * c->problem says why (reply.allow is set for E_METHOD); c->route is known when a route matched. */
 MUST_USE enum err gate_check(struct call *c, int64_t now_us);
 
+/* Room for the values of c->plan, vars null, built-in placeholders as c->req and c->reach say. */
+MUST_USE enum err gate_take_values(struct call *c);
+
 /* "\"7\"" to 7. E_PRECONDITION_REQUIRED without a field; *version -1 (which no row has) for any other single tag. */
 MUST_USE enum err gate_if_match(struct slice field, int64_t *version);
 

@@ -9,7 +9,10 @@
 #include "common/log.h"
 #include "common/pg.h"
 #include "common/str.h"
+#include "worker/call.h"
+#include "worker/gate.h"
 #include "worker/jobs_mail.h"
+#include "worker/routes.h"
 #include "worker/score.h"
 
 #define CONNECT_SECONDS 2
@@ -152,6 +155,36 @@ static jobs_kind_fn find_kind(const char *name)
     return NULL;
 }
 
+static const struct route_plan *find_row(const struct slot_env *env, const char *kind)
+{
+    for (size_t i = 0; i < env->work->count; i++) {
+        if (strcmp(env->work->plans[i].row->path + 1, kind) == 0) {
+            return &env->work->plans[i];
+        }
+    }
+    return NULL;
+}
+
+/* A row that reaches everything of the practice. */
+static enum err run_row(struct call *c, const struct route_plan *plan, char next[JOBS_TIME_MAX])
+{
+    c->plan = plan;
+    c->route = plan->row;
+    c->reach = REACH_ALL;
+    TRY(gate_take_values(c));
+    TRY(plan->row->handler(c));
+    const char *text = call_get(c, "next")->text;
+    snprintf(next, JOBS_TIME_MAX, "%s", text ? text : "");
+    return OK;
+}
+
+static enum err run_kind(struct jobs *j, struct call *c, const char *kind, char next[JOBS_TIME_MAX])
+{
+    jobs_kind_fn work = find_kind(kind);
+    const struct route_plan *plan = find_row(j->env, kind);
+    return work ? work(j->env, c->unit, next) : plan ? run_row(c, plan, next) : E_INTERNAL;
+}
+
 /* So long a practice is left alone after something went wrong in its schema, or with work that an older slot does not know. */
 static void later(char next[JOBS_TIME_MAX])
 {
@@ -162,12 +195,19 @@ static void later(char next[JOBS_TIME_MAX])
 static void work_in_practice(struct jobs *j, const struct lease *l, char next[JOBS_TIME_MAX])
 {
     const struct route route = { .method = M_POST, .path = l->kind };
-    const struct frame_request req = { .method = M_POST, .has_tenant = true, .tenant = l->tenant };
-    struct call call = { .req = &req, .route = &route, .env = j->env };
+    const struct frame_request req = {
+        .method = M_POST, .has_tenant = true, .tenant = l->tenant, .request_id = SLICE("")
+    };
     struct unit unit;
-    jobs_kind_fn work = find_kind(l->kind);
+    struct arena arena;
+    struct sbuf body;
+    struct call call = {
+        .req = &req, .route = &route, .env = j->env, .arena = &arena, .body = &body, .unit = &unit
+    };
+    arena_init(&arena, 0);
+    sbuf_init(&body);
     unit_init(&unit, j->db, &call);
-    enum err e = work ? work(j->env, &unit, next) : E_INTERNAL;
+    enum err e = run_kind(j, &call, l->kind, next);
     e = e == OK ? unit_commit(&unit) : e;
     if (e != OK) {
         unit_rollback(&unit);
@@ -176,6 +216,8 @@ static void work_in_practice(struct jobs *j, const struct lease *l, char next[JO
         later(next);
     }
     unit_end(&unit);
+    arena_fini(&arena);
+    sbuf_fini(&body);
     db_settle(j->db);
 }
 

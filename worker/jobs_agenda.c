@@ -59,7 +59,8 @@ static char auto_text[] =
 static char next_text[] =
     "SELECT least((SELECT min(expires_at) FROM appointment WHERE expires_at IS NOT NULL),"
     " (SELECT min(auto_at) FROM appointment WHERE auto_at IS NOT NULL),"
-    " (SELECT min(expires_at) FROM allocation WHERE expires_at IS NOT NULL))";
+    " (SELECT min(expires_at) FROM allocation WHERE expires_at IS NOT "
+    "NULL)), " VISIT_WAKES_WAITLIST;
 
 static const struct stmt_plan end_plan = { .id = STMT_ID_AGENDA_END,
                                            .name = "end",

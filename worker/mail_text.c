@@ -85,6 +85,19 @@ static const struct topic topics[MAIL_TOPIC_COUNT] = {
             "{code}\n\nIt works once, for ten minutes. If it was not you, do nothing.\n",
         },
     },
+    [MAIL_OFFER] = {
+        .name = "waitlist_offer",
+        .page = "/o/",
+        .subject = { "Hay lugar en {practice}", "There is a place at {practice}" },
+        .text = {
+            "Hola:\n\nSe liberó un horario que usted esperaba en {practice}:\n\n{value}\n\n"
+            "Para tomarlo o dejarlo pasar abra este enlace:\n\n{page}\n\n"
+            "Se le guarda hasta la hora que dice ahí; después se ofrece a quien sigue.\n",
+            "Hello,\n\nA time that you waited for at {practice} is free:\n\n{value}\n\n"
+            "To take it or to let it go open this link:\n\n{page}\n\n"
+            "It is kept for you until the time it says; then it is offered to whoever is next.\n",
+        },
+    },
 };
 
 const char *mail_text_name(enum mail_topic t)
@@ -104,6 +117,10 @@ static void put_value(struct sbuf *out, const struct topic *t, const struct mail
         sbuf_text(out, v->public_url);
         sbuf_text(out, t->page);
         sbuf_char(out, '#');
+        sbuf_text(out, v->code);
+    } else if (slice_eq(name, SLICE("page"))) { /* read by the server, without scripts */
+        sbuf_text(out, v->public_url);
+        sbuf_text(out, t->page);
         sbuf_text(out, v->code);
     } else if (slice_eq(name, SLICE("code"))) {
         sbuf_text(out, v->code);

@@ -13,6 +13,7 @@ enum mail_topic {
     MAIL_CHANGED,    /* to the address before: value is the new one */
     MAIL_INVITATION, /* to work in a practice */
     MAIL_LINK_CODE,  /* code that opens a client's link */
+    MAIL_OFFER, /* time that is offered to who waited: value says which, code is in the link's path */
     MAIL_TOPIC_COUNT,
 };
 

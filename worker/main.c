@@ -12,7 +12,7 @@
 
 static struct worker_settings settings;
 static struct worker_secrets secrets;
-static struct routes routes;
+static struct routes routes, work;
 
 static int say(const struct sbuf *why)
 {
@@ -52,6 +52,7 @@ static enum err load(const struct conf_source *source, struct sbuf *why)
     TRY(conf_load(settings_rows, source, &settings, sizeof(settings), why));
     TRY(settings_check(&settings, why));
     TRY(routes_compile(route_tables, &routes, why));
+    TRY(routes_compile(work_tables, &work, why));
     return secret_init();
 }
 
@@ -66,9 +67,11 @@ static int start(const struct conf_args *args, struct sbuf *why)
         print_settings();
         return 0;
     }
-    const struct supervisor_start with = {
-        .settings = &settings, .secrets = &secrets, .routes = &routes, .source = &source
-    };
+    const struct supervisor_start with = { .settings = &settings,
+                                           .secrets = &secrets,
+                                           .routes = &routes,
+                                           .work = &work,
+                                           .source = &source };
     if (args->check_upgrade) {
         return supervisor_check_upgrade(&with, why) == OK ? 0 : say(why);
     }
@@ -76,6 +79,7 @@ static int start(const struct conf_args *args, struct sbuf *why)
     int status = supervisor_run(&with);
     explicit_bzero(&secrets, sizeof(secrets));
     routes_free(&routes);
+    routes_free(&work);
     return status;
 }
 

@@ -147,7 +147,7 @@ static bool is_scoped(const struct route *r)
 
 static const char *scope_fault(const struct route *r)
 {
-    if (r->need == PERM_GUEST) {
+    if (r->need == PERM_GUEST || r->by_link) {
         return NULL; /* the link says what is theirs; statements shared with staff may have marks */
     }
     if (perms_reaches(r->need) && !r->unowned && !is_scoped(r)) {

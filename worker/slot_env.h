@@ -16,6 +16,7 @@ struct slot_env {
     const struct worker_settings *settings;
     const struct worker_secrets *secrets; /* wiped but for what this kind may know */
     const struct routes *routes;          /* the compiled table: worker/routes.h */
+    const struct routes *work;            /* that of the jobs slot: work_tables of worker/route.h */
 };
 
 #endif

@@ -12,7 +12,7 @@
 struct supervisor_start {
     struct worker_settings *settings; /* changed by a reload */
     struct worker_secrets *secrets;
-    const struct routes *routes;
+    const struct routes *routes, *work;
     const struct conf_source *source; /* what a reload reads again */
 };
 

@@ -103,6 +103,7 @@ static struct slot *add_slot(struct supervisor *s, enum slot_kind kind, unsigned
         .settings = s->start->settings,
         .secrets = s->start->secrets,
         .routes = s->start->routes,
+        .work = s->start->work,
     };
     char name[sizeof(slot->env.name)];
     slots_name(kind, ordinal, name);

@@ -28,14 +28,20 @@ const struct visit_step visit_steps[] = {
 };
 /* clang-format on */
 
-const struct visit_step *visit_step(const char *verb, enum visit_who who)
+const struct visit_step *visit_step_in(const struct visit_step *table, const char *verb,
+                                       enum visit_who who)
 {
-    for (const struct visit_step *s = visit_steps; s->verb; s++) {
+    for (const struct visit_step *s = table; s->verb; s++) {
         if ((s->who & who) && strcmp(s->verb, verb) == 0) {
             return s;
         }
     }
     return NULL;
+}
+
+const struct visit_step *visit_step(const char *verb, enum visit_who who)
+{
+    return visit_step_in(visit_steps, verb, who);
 }
 
 bool visit_counts(const struct visit_step *s)
@@ -60,15 +66,21 @@ bool visit_may(const struct visit_step *s, const char *state)
     return false;
 }
 
-void visit_legal(struct sbuf *out, const char *state, enum visit_who who)
+void visit_legal_in(const struct visit_step *table, struct sbuf *out, const char *state,
+                    enum visit_who who)
 {
     bool first = true;
     sbuf_char(out, '[');
-    for (const struct visit_step *s = visit_steps; s->verb; s++) {
+    for (const struct visit_step *s = table; s->verb; s++) {
         if ((s->who & who) && visit_may(s, state)) {
             sbuf_fmt(out, "%s\"%s\"", first ? "" : ",", s->verb);
             first = false;
         }
     }
     sbuf_char(out, ']');
+}
+
+void visit_legal(struct sbuf *out, const char *state, enum visit_who who)
+{
+    visit_legal_in(visit_steps, out, state, who);
 }

@@ -42,9 +42,14 @@ extern const struct visit_step visit_steps[];
 bool visit_counts(const struct visit_step *s);
 /* The step of that name for one of them; NULL: there is none. */
 const struct visit_step *visit_step(const char *verb, enum visit_who who);
+/* The same of another table of steps. */
+const struct visit_step *visit_step_in(const struct visit_step *table, const char *verb,
+                                       enum visit_who who);
 /* Whether it leads anywhere from state. */
 bool visit_may(const struct visit_step *s, const char *state);
 /* Appends the verbs open to who in state as JSON: ["cancel","no-show"]. */
 void visit_legal(struct sbuf *out, const char *state, enum visit_who who);
+void visit_legal_in(const struct visit_step *table, struct sbuf *out, const char *state,
+                    enum visit_who who);
 
 #endif

@@ -16,6 +16,11 @@
     VISIT_AFTER("greatest(now(), " ends ")", policy, "auto_complete_min") " END"
 /* clang-format on */
 
+/* True: who waits is looked at again, as time may be free now. Nobody is woken where nobody waits. */
+#define VISIT_WAKES_WAITLIST                                          \
+    "CASE WHEN EXISTS (SELECT FROM waitlist WHERE state = 'waiting')" \
+    " THEN ext.work_due('waitlist', now()) ELSE true END"
+
 /* clang-format off */
 /* The seats of moved(old_group) for which when holds are given back; who gives the last one back leaves the time to whoever comes. */
 #define VISIT_LEAVES_GROUP(when)                                                                \

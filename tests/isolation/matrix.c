@@ -443,7 +443,9 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "service:arw\n"
                                       "service_need:ard\n"
                                       "service_staff:ard\n"
-                                      "staff:arw\n";
+                                      "staff:arw\n"
+                                      "waitlist:arw\n"
+                                      "waitlist_offer:arw\n";
 
 Test(matrix, every_schema_has_exactly_its_grants)
 {

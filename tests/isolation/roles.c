@@ -213,6 +213,7 @@ static const char *permission(const struct operation *op)
         { "api-keys", "key.write", "key.write" },
         { "services", "service.read", "service.write" },
         { "assets", "service.read", "service.write" },
+        { "waitlist", "appointment.read", "appointment.book" },
         { "clients", "client.read", "client.write" },
         { "appointments", "appointment.read", NULL },
     };

@@ -31,6 +31,7 @@ static void plant(void)
         "UPDATE service SET name = $, description = $, category = $",
         "UPDATE invitation SET name = $",
         "UPDATE asset SET name = $",
+        "UPDATE waitlist SET note = $",
         "UPDATE schedule SET name = $",
         "UPDATE schedule_exception SET reason = $",
         "UPDATE client SET given_name = $, family_name = $, notes = $",

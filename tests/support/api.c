@@ -331,6 +331,15 @@ const char *api_new_asset(struct api *a, const char *kind, const char *name)
                    api_post(a, "/api/v1/assets", "{\"kind\":\"%s\",\"name\":\"%s\"}", kind, name));
 }
 
+const char *api_new_wait(struct api *a, const char *client, const char *service, const char *staff)
+{
+    return created("waitlist", api_post(a, "/api/v1/waitlist",
+                                        "{\"client_id\":\"%s\",\"service_id\":\"%s\","
+                                        "\"staff_id\":\"%s\",\"first_day\":\"%s\","
+                                        "\"last_day\":\"%s\"}",
+                                        client, service, staff, api_day(380), api_day(400)));
+}
+
 const char *api_new_schedule(struct api *a, const char *staff, const char *spans)
 {
     return created("schedule", api_post(a, "/api/v1/schedules",

@@ -2,6 +2,7 @@
 /* Reads just what our own document uses of OpenAPI 3.1: paths, parameters, one JSON body, references by $ref. */
 #include "tests/support/catalog.h"
 #include "tests/support/guest.h"
+#include "tests/support/mail.h"
 
 #include <criterion/criterion.h>
 #include <ctype.h>
@@ -76,6 +77,7 @@ struct ids catalog_things(struct api *owner, const char *name, const char *staff
     i.appointment = answer_text(r, "id");
     i.schedule = api_new_schedule(owner, i.staff, "\"monday 09:00-14:00\"");
     i.asset = api_new_asset(owner, "room", name);
+    i.entry = api_new_wait(owner, i.client, i.service, i.staff);
     i.exception = api_new_exception(owner, i.staff, "closed", api_day(400));
     struct guest_link l = guest_link_to(owner, api_text("clients/%s", i.client), GUEST_ALL_SCOPES);
     struct api guest = guest_enter(l.token);
@@ -100,8 +102,32 @@ void catalog_hold(struct api *owner, struct ids *ids)
     ids->hold = answer_text(r, "token");
 }
 
+/* The token of what is offered to somebody who waits, from the message. */
+static const char *new_offer(struct api *owner)
+{
+    char *email = api_text("%s@example.com", api_unique("waits"));
+    for (char *p = email; *p; p++) {
+        *p = *p == ' ' ? '.' : *p;
+    }
+    struct answer *r = api_post(owner, "/api/v1/clients",
+                                "{\"given_name\":\"Waits\",\"email\":\"%s\"}", email);
+    r = api_post(owner, "/api/v1/waitlist",
+                 "{\"client_id\":\"%s\",\"service_id\":\"%s\",\"staff_id\":\"%s\","
+                 "\"first_day\":\"%s\",\"last_day\":\"%s\"}",
+                 answer_text(r, "id"), api_new_service(owner, api_unique("Waited"), 30),
+                 api_new_staff(owner, api_unique("Waited")), api_day(40), api_day(50));
+    cr_assert_eq(r->status, 201, "%s", r->http.body);
+    struct mail_read m = mail_wait(email, 1);
+    const char *found = strstr(m.text, "/o/");
+    cr_assert(found != NULL, "%s", m.text);
+    const char *token = api_text("%.54s", found + 3);
+    mail_free(&m);
+    return token;
+}
+
 void catalog_tokens(struct api *owner, struct ids *ids)
 {
+    ids->offer = new_offer(owner);
     struct answer *r = api_send(owner, "POST", "/api/v1/calendar-feeds", NULL, NULL);
     cr_assert_eq(r->status, 201, "%s", r->http.body);
     ids->feed = strrchr(answer_text(r, "url"), '/') + 1;
@@ -119,6 +145,7 @@ static const char *id_for(const char *name, const struct ids *ids)
         { "service", ids->service },
         { "asset", ids->asset },
         { "any_of", ids->asset },
+        { "waitlist", ids->entry },
         { "staff", ids->staff },
         { "invitation", ids->invitation },
         { "links", ids->link },
@@ -128,6 +155,7 @@ static const char *id_for(const char *name, const struct ids *ids)
         { "appointment", ids->appointment },
         { "holds", ids->hold },
         { "calendars", ids->feed },
+        { "offers", ids->offer },
         { "guest/appointments", ids->appointment },
     };
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {

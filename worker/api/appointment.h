@@ -109,7 +109,9 @@ extern const struct stmt appointment_history;
 /* The columns of APPOINTMENT_OUT. */
 extern const struct column appointment_columns[];
 
-/* Sets what a booking by this request has for certain: whose it is, its state, the id of its time. */
+/* Sets what a booking has for certain: whose it is, its state, the id of its time. */
+void appointment_ask_new(struct call *c, const char *client, const char *state);
+/* The same as the request's body says. */
 void appointment_ask_book(struct call *c);
 /* The same for a booking that may be asked to be paid first: "ask_payment". E_INVALID: the client cannot be asked to confirm as well. */
 MUST_USE enum err appointment_ask_payment(struct call *c);

@@ -82,14 +82,20 @@ enum err appointment_check_place(struct call *c, struct appointment_ask ask)
     return take_instant(c, check, ask.time);
 }
 
-void appointment_ask_book(struct call *c)
+void appointment_ask_new(struct call *c, const char *client, const char *state)
 {
     struct uuid id = uuid_v7();
     char text[UUID_TEXT];
     uuid_format(&id, text);
     call_set(c, "allocation_id", text);
-    call_set(c, "to_client", call_get(c, "client_id")->text);
-    call_set(c, "to_state", call_get(c, "ask_client")->number ? "awaiting_client" : "confirmed");
+    call_set(c, "to_client", client);
+    call_set(c, "to_state", state);
+}
+
+void appointment_ask_book(struct call *c)
+{
+    appointment_ask_new(c, call_get(c, "client_id")->text,
+                        call_get(c, "ask_client")->number ? "awaiting_client" : "confirmed");
 }
 
 enum err appointment_ask_payment(struct call *c)

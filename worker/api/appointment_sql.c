@@ -225,7 +225,7 @@ const struct stmt appointment_place = {
     " 'assets', CASE WHEN m.assets <> coalesce(m.old_assets, '[]')"
     " THEN jsonb_build_array(coalesce(m.old_assets, '[]'), m.assets) END)) FROM moved m)"
     ANSWER_WHEN("(EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM joined)"
-    " OR a.group_id = a.old_group)"),
+    " OR a.group_id = a.old_group) AND " VISIT_WAKES_WAITLIST),
 };
 
 const struct stmt appointment_group = {
@@ -266,7 +266,8 @@ const struct stmt appointment_note = {
     " CASE WHEN :why::text IS NULL THEN '{}' ELSE jsonb_build_object('reason', :why) END"          \
     " || CASE WHEN :payment::text IS NULL THEN '{}' ELSE jsonb_build_object('payment',"            \
     " :payment::jsonb) END"                                                                        \
-    " FROM moved m)" ANSWER
+    " FROM moved m)" ANSWER_WHEN("CASE WHEN a.state = ANY ('{cancelled,declined,no_show}') THEN "   \
+    VISIT_WAKES_WAITLIST " ELSE true END")
 
 #define STEP_FREED                                                                              \
     " freed AS (DELETE FROM allocation l USING moved m WHERE l.appointment_id = :id AND :frees), " \

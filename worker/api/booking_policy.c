@@ -25,7 +25,8 @@
     NUMBER("week_minutes") ", "                                                        \
     NUMBER("auto_no_show_min") ", "                                                    \
     NUMBER("auto_complete_min") ", "                                                   \
-    NUMBER("pay_min") ", version, updated_at"
+    NUMBER("pay_min") ", "                                                             \
+    NUMBER("offer_min") ", version, updated_at"
 /* clang-format on */
 
 static const struct column policy_columns[] = {
@@ -47,6 +48,7 @@ static const struct column policy_columns[] = {
     { "auto_no_show_min", T_INT, "So long after its beginning a visit is missed; 0: staff say so" },
     { "auto_complete_min", T_INT, "So long after its end a visit is over; 0: staff say so" },
     { "pay_min", T_INT, "So long a visit waits for its payment; 0: nobody is asked to pay first" },
+    { "offer_min", T_INT, "So long time that is offered to who waits is kept for them" },
     { "version", T_INT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },
@@ -71,6 +73,7 @@ static const struct param policy_params[] = {
     { .name = "auto_no_show_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
     { .name = "auto_complete_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
     { .name = "pay_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 43200 },
+    { .name = "offer_min", .in = IN_BODY, .type = T_INT, .min = 5, .max = 10080 },
     { 0 },
 };
 
@@ -95,7 +98,8 @@ static const char policy_change_sql[] =
     GIVEN("week_minutes") ", "
     GIVEN("auto_no_show_min") ", "
     GIVEN("auto_complete_min") ", "
-    GIVEN("pay_min") ")), version = version + 1, updated_at = now()"
+    GIVEN("pay_min") ", "
+    GIVEN("offer_min") ")), version = version + 1, updated_at = now()"
     " WHERE version = :if_version RETURNING " POLICY_OUT;
 /* clang-format on */
 

@@ -6,6 +6,7 @@
 #include "common/str.h"
 #include "worker/api/appointment.h"
 #include "worker/api/openings.h"
+#include "worker/visit_sql.h"
 
 #define SECRET_BYTES 32
 #define HOLDS_MAX    "20" /* of one caller at a time */
@@ -128,7 +129,9 @@ static const struct stmt *const hold_book_stmts[] = {
     NULL,
 };
 static const struct stmt *const hold_one_stmts[] = { &hold_one, NULL };
-static const struct stmt *const hold_drop_stmts[] = { &hold_use, NULL };
+static const struct stmt hold_wake = { "wake", "SELECT " VISIT_WAKES_WAITLIST };
+
+static const struct stmt *const hold_drop_stmts[] = { &hold_use, &hold_wake, NULL };
 
 static enum err answer_with_token(struct call *c, const PGresult *rows, const char *token)
 {
@@ -185,6 +188,7 @@ static enum err give_up(struct call *c)
 {
     PGresult *rows;
     TRY(find(c, &hold_use, E_NOT_FOUND, &rows));
+    TRY(call_post(c, &hold_wake));
     return call_answer_none(c);
 }
 
