@@ -29,6 +29,8 @@ const struct route *const route_tables[] = {
     service_staff_routes,
     client_routes,
     appointment_routes,
+    series_routes,
+    series_change_routes,
     visit_step_routes,
     hold_routes,
     agenda_routes,

@@ -175,7 +175,7 @@ struct route {
 #define ROUTE_PAGE_MAX      200 /* rows of one page */
 #define ROUTE_PAGE_DEFAULT  50
 #define ROUTE_PARAMS_LIMIT  48 /* rows of one route's params, built-in ones included */
-#define ROUTE_VARS_LIMIT    32
+#define ROUTE_VARS_LIMIT    48
 #define ROUTE_COLUMNS_LIMIT 64
 
 /* "given_name = CASE WHEN :given_name? THEN :given_name ELSE given_name END": one column of a PATCH. */
@@ -196,11 +196,12 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     recovery_routes[], invitation_routes[], joining_routes[], email_routes[],
     second_factor_routes[], step_up_routes[], business_factor_routes[], me_routes[],
     business_routes[], staff_routes[], role_routes[], api_key_routes[], service_routes[],
-    client_routes[], appointment_routes[], visit_step_routes[], hold_routes[], agenda_routes[],
-    calendar_routes[], holiday_routes[], link_routes[], link_open_routes[], guest_routes[],
-    proposal_routes[], booking_policy_routes[], opening_hours_routes[], branding_routes[],
-    schedule_routes[], schedule_exception_routes[], service_staff_routes[], availability_routes[],
-    guest_landing_routes[], guest_session_routes[], guest_move_routes[], guest_cancel_routes[],
-    guest_profile_routes[], guest_leave_routes[], openapi_routes[];
+    client_routes[], appointment_routes[], series_routes[], series_change_routes[],
+    visit_step_routes[], hold_routes[], agenda_routes[], calendar_routes[], holiday_routes[],
+    link_routes[], link_open_routes[], guest_routes[], proposal_routes[], booking_policy_routes[],
+    opening_hours_routes[], branding_routes[], schedule_routes[], schedule_exception_routes[],
+    service_staff_routes[], availability_routes[], guest_landing_routes[], guest_session_routes[],
+    guest_move_routes[], guest_cancel_routes[], guest_profile_routes[], guest_leave_routes[],
+    openapi_routes[];
 
 #endif

@@ -11,6 +11,9 @@
     "held requested awaiting_client awaiting_payment confirmed checked_in in_progress completed " \
     "cancelled declined expired no_show"
 
+/* The local time that a series' rule gave an occurrence. */
+#define SERIES_KEY_FORMAT "YYYY-MM-DD\"T\"HH24:MI"
+
 /* The answer's columns, of appointment a. The names are the row's own: foreign keys keep them as client, service and
  * staff have them, so that reading touches one table. */
 #define APPOINTMENT_OUT                                                                          \
@@ -19,7 +22,8 @@
     " a.price_minor, a.currency, a.notes,"                                                       \
     " a.cancel_reason, a.reschedules, a.client_confirmed_at, a.expires_at, a.lane > 1 AS "       \
     "overbooked,"                                                                                \
-    " a.created_at, a.updated_at"
+    " a.created_at, a.updated_at, a.series_id, to_char(a.series_key, '" SERIES_KEY_FORMAT "')"   \
+    " AS series_key_text, a.detached"
 
 #define APPOINTMENT_ONE_SQL \
     "SELECT " APPOINTMENT_OUT " FROM appointment a WHERE a.id = :id AND :scope(appointment a)"
@@ -107,6 +111,12 @@ struct appointment_ask {
 /* Takes the locks, then reads what the place in the agenda needs and sets :instant. E_INVALID, E_TIME_NONEXISTENT, E_TIME_AMBIGUOUS. Needs
  * APPOINTMENT_PLACE_VARS, appointment_lock and appointment_check. */
 MUST_USE enum err appointment_check_place(struct call *c, struct appointment_ask ask);
+/* Refuses by name what check (a row with client_ok, service_ok, staff_ok) does not find. */
+MUST_USE enum err appointment_check_there(struct call *c, const PGresult *check,
+                                          struct appointment_ask ask);
+/* What staff are bound by, unless they say why not: of enum avail_why. */
+#define APPOINTMENT_STAFF_RULES ((unsigned)(AVAIL_CLOSED | AVAIL_EXCEPTION | AVAIL_BREAK))
+#define APPOINTMENT_GRID_STAFF  15 /* minutes; staff are not bound to it */
 /* Whether the practice's rules let staff put the visit there, own being its row while it moves (appointment_find's), NULL for a new one. Who may
  * override them says why in :excuse, which goes into :told; :beside wants a lane of its own. E_OUTSIDE_HOURS, E_INVALID, E_FORBIDDEN. Needs APPOINTMENT_PLACE_VARS, OPENINGS_VARS and openings_world. */
 MUST_USE enum err appointment_judge(struct call *c, const PGresult *own);

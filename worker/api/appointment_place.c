@@ -54,13 +54,8 @@ static enum err take_instant(struct call *c, const PGresult *check, bool new_tim
     return OK;
 }
 
-/* The statements travel together. */
-enum err appointment_check_place(struct call *c, struct appointment_ask ask)
+enum err appointment_check_there(struct call *c, const PGresult *check, struct appointment_ask ask)
 {
-    PGresult *check;
-    TRY(call_post(c, &appointment_lock));
-    TRY(call_post(c, &appointment_sweep));
-    TRY(call_query(c, &appointment_check, &check));
     if (ask.client && !call_true(check, 0, "client_ok")) {
         return refuse_missing(c, "/client_id", "No existe ese cliente o está archivado",
                               "There is no such client, or it is archived");
@@ -73,6 +68,17 @@ enum err appointment_check_place(struct call *c, struct appointment_ask ask)
         return refuse_missing(c, "/staff_id", "Esa persona no existe, no da citas o está archivada",
                               "There is nobody of that id who takes appointments");
     }
+    return OK;
+}
+
+/* The statements travel together. */
+enum err appointment_check_place(struct call *c, struct appointment_ask ask)
+{
+    PGresult *check;
+    TRY(call_post(c, &appointment_lock));
+    TRY(call_post(c, &appointment_sweep));
+    TRY(call_query(c, &appointment_check, &check));
+    TRY(appointment_check_there(c, check, ask));
     return take_instant(c, check, ask.time);
 }
 
@@ -99,9 +105,6 @@ enum err appointment_ask_time(struct call *c, const char *text)
 
 /* ---- the practice's rules ---- */
 
-#define STAFF_RULES ((unsigned)(AVAIL_CLOSED | AVAIL_EXCEPTION | AVAIL_BREAK))
-#define GRID_STAFF  15 /* minutes; staff are not bound to it */
-
 static const char *keep(struct call *c, struct sbuf *text)
 {
     const char *kept = sbuf_failed(text) ? NULL : arena_text(c->arena, sbuf_slice(text));
@@ -119,7 +122,7 @@ static enum err load_day(struct call *c, const PGresult *own, struct openings *o
     call_set(c, "w_service", call_get(c, "to_service")->text);
     call_set(c, "w_staff", call_get(c, "to_staff")->text);
     call_set(c, "w_at", call_get(c, "instant")->text);
-    call_set_int(c, "w_step", GRID_STAFF);
+    call_set_int(c, "w_step", APPOINTMENT_GRID_STAFF);
     if (minutes) {
         TRY(str_int(slice_of(minutes), 1, INT32_MAX, &n));
         call_set_int(c, "w_seconds", n * 60);
@@ -186,8 +189,9 @@ enum err appointment_judge(struct call *c, const PGresult *own)
     bool beside = lane && lane[0] == 't';
     TRY(clock_parse_pg(slice_of(call_get(c, "instant")->text), &us));
     TRY(load_day(c, own, &o));
-    unsigned why = o.person_count ? openings_judge(&o, &o.people[0], us / 1000000) & STAFF_RULES
-                                  : 0;
+    unsigned why = o.person_count
+                       ? openings_judge(&o, &o.people[0], us / 1000000) & APPOINTMENT_STAFF_RULES
+                       : 0;
     if (why == 0 && o.person_count > 0 && !beside) {
         return OK;
     }

@@ -4,7 +4,7 @@
 #include "worker/api/appointment.h"
 
 /* What the statements below hand from their writing part to their answer. */
-#define ROW APPOINTMENT_OUT ", a.lane, a.buffer_before_min, a.buffer_after_min"
+#define ROW APPOINTMENT_OUT ", a.lane, a.buffer_before_min, a.buffer_after_min, a.series_key"
 
 /* The staff's time is taken with its buffers, the client's without. */
 #define STAFF_TIME                                                        \
@@ -112,6 +112,7 @@ const struct stmt appointment_find = {
     " FROM appointment WHERE id = :id AND :scope(appointment appointment) FOR UPDATE",
 };
 
+/* Occurrences of a series stand for themselves from then on; series_change.c says otherwise of those that change with it. */
 /* Duration, buffers and price stay as agreed unless another service or another duration is asked for. */
 const struct stmt appointment_place = {
     "place",
@@ -133,7 +134,7 @@ const struct stmt appointment_place = {
     " expires_at = " EXPIRES("coalesce(:to_state, a.state)", "a.policy", "n.starts_at") ","
     " lane = " LANE(":to_staff", ":id", "n.starts_at - make_interval(mins => n.before)",
                     "n.starts_at + n.length + make_interval(mins => n.after)") ","
-    " version = a.version + 1, updated_at = now()"
+    " detached = a.series_id IS NOT NULL, version = a.version + 1, updated_at = now()"
     " FROM (SELECT o.id, s.id AS service_id, s.name AS service_name, t.name AS staff_name,"
     " s.id <> o.service_id AS other, s.price_minor, s.currency,"
     " CASE WHEN s.id <> o.service_id THEN s.buffer_before_min ELSE o.buffer_before_min END"
@@ -171,7 +172,7 @@ const struct stmt appointment_note = {
     "note",
     "WITH moved AS ("
     "UPDATE appointment a SET notes = CASE WHEN :notes? THEN :notes ELSE a.notes END,"
-    " version = a.version + 1, updated_at = now() WHERE a.id = :id RETURNING " ROW "),"
+    " detached = a.series_id IS NOT NULL, version = a.version + 1, updated_at = now() WHERE a.id = :id RETURNING " ROW "),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
     " from_state, to_state)"
     " SELECT m.id, m.version, " ACTOR ", m.state, m.state FROM moved m)" ANSWER,

@@ -29,6 +29,9 @@ const struct column appointment_columns[] = {
     { "overbooked", T_BOOL, "Beside another visit of the same person, on purpose" },
     { "created_at", T_INSTANT, NULL },
     { "updated_at", T_INSTANT, NULL },
+    { "series_id", T_UUID, "The series that it is an occurrence of" },
+    { "series_key", T_TEXT, "The local time that the series' rule gave it, wherever it is now" },
+    { "detached", T_BOOL, "Changed by itself: changes of the series leave it as it is" },
     { 0 },
 };
 
