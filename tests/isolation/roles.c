@@ -171,7 +171,8 @@ static const char *appointment_permission(const struct operation *op)
     if (strcmp(op->method, "PATCH") == 0) {
         return "appointment.change";
     }
-    return ends(op, "/appointments")                      ? "appointment.book"
+    bool books = ends(op, "/appointments") || ends(op, "/series") || ends(op, "/preview");
+    return books                                          ? "appointment.book"
            : ends(op, "/cancel") || ends(op, "/decline")  ? "appointment.cancel"
            : ends(op, "/confirm") || ends(op, "/propose") ? "appointment.change"
            : ends(op, "/reopen")                          ? "appointment.reopen"
@@ -210,6 +211,7 @@ static const char *permission(const struct operation *op)
         { "services", "service.read", "service.write" },
         { "clients", "client.read", "client.write" },
         { "appointments", "appointment.read", NULL },
+        { "series", "appointment.read", NULL },
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         if (about(op, table[i].resource)) {

@@ -17,7 +17,7 @@ struct operation {
 struct ids {
     const char *client, *service, *staff, *appointment;
     const char *invitation, *link, *proposal, *role, *key; /* NULL: one that is nowhere */
-    const char *schedule, *exception;
+    const char *schedule, *exception, *series;
     const char *hold, *feed; /* their tokens; catalog_tokens' */
 };
 
