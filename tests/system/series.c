@@ -2,6 +2,7 @@
 /* Series over the real socket: a preview is what is then booked, each policy does what it says and nothing by halves, local times stay on the wall clock, and two
  * series never take the same time. */
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "tests/support/series.h"
 #include "tests/support/stack.h"
 #include "tests/support/volley.h"
+#include "tests/support/wait.h"
 
 #define PREVIEW  SERIES "/preview"
 #define DAILY(n) "FREQ=DAILY;COUNT=" #n
@@ -538,6 +540,109 @@ Test(series, bookings_and_series_at_once)
                   " count(*) FROM series_exception e WHERE e.series_id = s.id) <> 8",
                   d.staff, NULL),
         0);
+    series_desk_close(&d);
+}
+
+/* Somebody else's transaction, and a request that comes to wait for it. */
+struct meeting {
+    PGconn *other, *watcher;
+    pthread_t thread;
+    struct shot shot;
+};
+
+static bool waits(void *arg)
+{
+    struct meeting *m = arg;
+    return db_number(
+               m->watcher,
+               "SELECT count(*) FROM pg_stat_activity WHERE $1::int = ANY (pg_blocking_pids(pid))",
+               api_text("%d", PQbackendPID(m->other)), NULL) > 0;
+}
+
+static void *ask(void *arg)
+{
+    struct meeting *m = arg;
+    volley_fire(&m->shot, 1);
+    return NULL;
+}
+
+/* Runs sql, and the request meanwhile; whether that waited, until sql's transaction ended so. */
+static bool meet(struct series_desk *d, struct shot *shot, const char *sql, const char *end)
+{
+    struct meeting m = { .other = db_super(), .watcher = d->db, .shot = *shot };
+    char *path = db_value(d->db, "SELECT current_setting('search_path')", NULL);
+    db_do(m.other, api_text("SET search_path = %s", path));
+    db_do(m.other, "BEGIN");
+    db_do(m.other, sql);
+    cr_assert_eq(pthread_create(&m.thread, NULL, ask, &m), 0);
+    bool waited = wait_until(waits, &m, 4000);
+    db_do(m.other, end);
+    pthread_join(m.thread, NULL);
+    *shot = m.shot;
+    free(path);
+    PQfinish(m.other);
+    return waited;
+}
+
+static const char *agenda_of(const char *staff)
+{
+    return api_text("SELECT pg_advisory_xact_lock(hashtextextended((SELECT tenant_id::text FROM"
+                    " schema_meta) || '%s', 0))",
+                    staff);
+}
+
+/* By the lock that every booking takes, so that it is judged by what those have left. */
+Test(series, it_waits_for_who_books_there)
+{
+    struct series_desk d = series_desk_open(OWNER_A, "practice-a");
+    struct shot shot = { .token = d.owner.token,
+                         .method = "POST",
+                         .path = SERIES,
+                         .body = api_text("{%s}", series_body(&d, at(150, "10:00"), DAILY(2))) };
+    cr_expect(meet(&d, &shot, agenda_of(d.staff), "COMMIT"), "the agenda was not locked");
+    cr_expect_eq(shot.status, 201, "%d %s", shot.status, shot.code);
+    const char *carla = api_new_staff(&d.owner, api_unique("Carla"));
+    shot = (struct shot){
+        .token = d.owner.token,
+        .method = "PATCH",
+        .path = api_text(SERIES "/%s", shot.id),
+        .headers = "If-Match: \"1\"\r\n",
+        .body = api_text("{\"scope\":\"all\",\"staff_id\":\"%s\"}", carla),
+    };
+    struct shot same = shot;
+    cr_expect(meet(&d, &same, agenda_of(carla), "COMMIT"), "the new agenda was not locked");
+    cr_expect_eq(same.status, 200, "%d %s", same.status, same.code);
+    shot.headers = "If-Match: \"2\"\r\n";
+    shot.body = "{\"scope\":\"all\",\"time_of_day\":\"11:00\"}";
+    cr_expect(meet(&d, &shot, agenda_of(d.client), "COMMIT"), "the client's was not locked");
+    cr_expect_eq(shot.status, 200, "%d %s", shot.status, shot.code);
+    series_desk_close(&d);
+}
+
+/* Who takes time without asking is met by the constraint: a clean refusal, and nothing of the series is left. */
+Test(series, the_constraint_has_the_last_word)
+{
+    struct series_desk d = series_desk_open(OWNER_A, "practice-a");
+    const char *block = api_text(
+        "INSERT INTO allocation(id, resource_id, busy, kind) VALUES (gen_random_uuid(), '%s',"
+        " tstzrange('%s:00-06', '%s:00-06'), 'block')",
+        d.staff, at(162, "10:00"), at(162, "10:10"));
+    struct shot shot = { .token = d.owner.token,
+                         .method = "POST",
+                         .path = SERIES,
+                         .body = api_text("{%s}", series_body(&d, at(160, "10:00"), DAILY(4))) };
+    cr_expect(meet(&d, &shot, block, "COMMIT"));
+    cr_expect(shot.status == 409 && strcmp(shot.code, "slot_taken") == 0, "%d %s", shot.status,
+              shot.code);
+    cr_expect_eq(db_number(d.db,
+                           "SELECT (SELECT count(*) FROM appointment WHERE staff_id = $1::uuid) +"
+                           " (SELECT count(*) FROM series WHERE staff_id = $1::uuid)",
+                           d.staff, NULL),
+                 0);
+    cr_expect(meet(&d, &shot, api_text("DELETE FROM allocation WHERE resource_id = '%s'", d.staff),
+                   "ROLLBACK") == false,
+              "it sees the block that is there, and does not wait for it");
+    cr_expect_str_eq(shot.code, "series_conflict");
     series_desk_close(&d);
 }
 
