@@ -7,6 +7,7 @@
 
 #include "tests/support/db.h"
 #include "tests/support/guest.h"
+#include "tests/support/member.h"
 #include "tests/support/series.h"
 #include "tests/support/volley.h"
 #include "worker/api/appointment.h"
@@ -433,6 +434,59 @@ Test(series_edits, what_follows_becomes_a_series_of_its_own)
     r = api_get(&d.owner, SERIES "/%s", next);
     cr_expect_str_eq(answer_text(r, "occurrences.0.starts_at"),
                      api_text("%sT09:00:00-06:00", api_day(96)));
+    series_desk_close(&d);
+}
+
+/* Neither the split nor a part of the move is left. */
+Test(series_edits, a_split_that_cannot_move_is_none)
+{
+    struct series_desk d = series_desk_open(OWNER_B, "practice-b");
+    const char *id = series_make(&d, at(100, "10:00"), DAILY(4), "");
+    series_block(&d, at(103, "12:00"));
+    const char *before = series_stored(&d);
+    struct answer *r = series_change(
+        &d, id,
+        api_text("\"scope\":\"following\",\"from\":\"%s\",\"time_of_day\":\"12:00\"",
+                 at(102, "10:00")));
+    expect_refused(r, 409, "series_conflict");
+    cr_expect_str_eq(series_stored(&d), before);
+    series_desk_close(&d);
+}
+
+/* Whoever reaches their own visits only sees and changes of a series what is theirs. */
+Test(series_edits, within_reach)
+{
+    struct series_desk d = series_desk_open(OWNER_B, "practice-b");
+    struct member m = member_join("practice-b", "professional", NULL);
+    const char *theirs = series_make(&d, at(110, "10:00"), DAILY(3), ""), *colleague = d.staff;
+    d.staff = m.staff;
+    const char *mine = series_make(&d, at(110, "12:00"), DAILY(3), "");
+    struct answer *r = api_get(&d.owner, SERIES "/%s", mine);
+    const char *given = series_of(r, "occurrences", at(111, "12:00"), "appointment_id");
+    cr_assert_eq(api_patch(&d.owner, api_text("/api/v1/appointments/%s", given), 1,
+                           "{\"staff_id\":\"%s\"}", colleague)
+                     ->status,
+                 200);
+    const char *all = "{\"scope\":\"all\",\"time_of_day\":\"15:00\"}";
+    cr_expect_eq(api_get(&m.api, SERIES "/%s", theirs)->status, 404);
+    expect_refused(api_patch(&m.api, api_text(SERIES "/%s", theirs), 1, "%s", all), 404,
+                   "not_found");
+    r = api_get(&m.api, SERIES "?client_id=%s", d.client);
+    cr_expect(strstr(r->http.body, mine) && !strstr(r->http.body, theirs), "%s", r->http.body);
+    cr_expect_eq(answer_count(api_get(&m.api, SERIES "/%s", mine), "occurrences"), 2);
+    struct series_desk other = d;
+    other.staff = colleague;
+    r = api_post(&m.api, SERIES "/preview", "{%s}",
+                 series_body(&other, at(120, "10:00"), DAILY(2)));
+    cr_expect(r->status == 422 && answer_blames(r, "/staff_id"), "%s", r->http.body);
+    r = api_patch(&m.api, api_text(SERIES "/%s", mine), 1,
+                  "{\"scope\":\"all\",\"staff_id\":\"%s\"}", colleague);
+    cr_expect(r->status == 422 && answer_blames(r, "/staff_id"), "%s", r->http.body);
+    r = api_send(&m.api, "POST", api_text(SERIES "/%s/cancel", mine), "{\"scope\":\"all\"}",
+                 "If-Match: \"1\"\r\n");
+    cr_assert_eq(r->status, 200, "%s", r->http.body);
+    cr_expect_str_eq(column(&d, given, "state"), "confirmed", "it is a colleague's");
+    member_close(&m);
     series_desk_close(&d);
 }
 
