@@ -51,6 +51,8 @@
     X(E_CLIENT_CONFLICT, 409, "client_conflict", false,                                            \
       "El cliente ya tiene otra cita a esa hora",                                                  \
       "The client already has another appointment then")                                           \
+    X(E_SERIES_CONFLICT, 409, "series_conflict", false,                                            \
+      "No todas las fechas de la serie son posibles", "Not every date of the series is possible")  \
     X(E_STATE_CONFLICT, 409, "state_conflict", false, "El estado actual no permite esta acción",   \
       "The current state does not allow this")                                                     \
     X(E_OUTSIDE_HOURS, 409, "outside_hours", false, "Está fuera del horario de esa persona",       \

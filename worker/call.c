@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/secret.h"
 #include "common/str.h"
+#include "common/uuid.h"
 #include "worker/answer.h"
 #include "worker/unit.h"
 
@@ -77,6 +78,16 @@ void call_set_int(struct call *c, const char *name, int64_t v)
     c->vars[find_name(c->route->vars, name)].number = v;
 }
 
+enum err call_renew_id(struct call *c)
+{
+    struct uuid id = uuid_v7();
+    char text[UUID_TEXT];
+    uuid_format(&id, text);
+    struct value *v = &c->builtins[BUILTIN_NEW_ID];
+    v->text = arena_text(c->arena, slice_of(text));
+    return v->text ? OK : E_NOMEM;
+}
+
 void call_set_digest(struct call *c, const char *name, struct slice secret)
 {
     uint8_t digest[32];
@@ -111,6 +122,15 @@ enum err call_query(struct call *c, const struct stmt *s, PGresult **rows)
 enum err call_post(struct call *c, const struct stmt *s)
 {
     return note(c, unit_post(c->unit, plan_of(c, s)));
+}
+
+enum err call_post_unversioned(struct call *c, const struct stmt *s)
+{
+    struct value *v = &c->builtins[BUILTIN_IF_VERSION], kept = *v;
+    *v = (struct value){ .null = true };
+    enum err e = call_post(c, s);
+    *v = kept;
+    return e;
 }
 
 enum err call_refuse(struct call *c, enum err e, const char *detail_es, const char *detail_en)

@@ -14,6 +14,8 @@
 const struct value *call_get(const struct call *c, const char *name);
 void call_set(struct call *c, const char *name, const char *text);
 void call_set_int(struct call *c, const char *name, int64_t v);
+/* :new_id is another fresh id from now on: for a statement that runs again for the next row. */
+MUST_USE enum err call_renew_id(struct call *c);
 /* SHA-256 of what is known to whoever was given it, as bytea: "\\x..". */
 void call_set_digest(struct call *c, const char *name, struct slice secret);
 
@@ -22,6 +24,9 @@ void call_set_digest(struct call *c, const char *name, struct slice secret);
 MUST_USE enum err call_query(struct call *c, const struct stmt *s, PGresult **rows);
 /* Queues one of route->stmts without waiting: rows are ignored, an error shows at the next call_query or at commit. */
 MUST_USE enum err call_post(struct call *c, const struct stmt *s);
+
+/* The same while :if_version is null: of rows whose version the request does not name. */
+MUST_USE enum err call_post_unversioned(struct call *c, const struct stmt *s);
 
 /* Refuses: fills c->problem and returns e. Nothing of the unit is kept. */
 enum err call_refuse(struct call *c, enum err e, const char *detail_es, const char *detail_en);

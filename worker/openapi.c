@@ -100,15 +100,26 @@ static const struct route_plan *schema_owner(const struct routes *all, const str
     return NULL;
 }
 
-/* Two answers of one path: the second one's name says its method. */
+/* Whether other's answer would have the name of owner's path, too. */
+static bool shares_name(const struct routes *all, const struct route *other,
+                        const struct route *owner, const char *name)
+{
+    char its[OPENAPI_NAME_MAX];
+    if (!other->columns || strcmp(other->path, owner->path) == 0) {
+        return other->columns != NULL;
+    }
+    openapi_schema_words(other->path, its);
+    return strcmp(its, name) == 0 && schema_owner(all, other)->row == other;
+}
+
+/* Two answers of one name: the second one's says its method. */
 static void schema_name(const struct routes *all, const struct route *r, char out[OPENAPI_NAME_MAX])
 {
     const struct route *owner = schema_owner(all, r)->row;
     openapi_schema_words(owner->path, out);
     for (size_t i = 0; all->plans[i].row != owner; i++) {
-        const struct route *other = all->plans[i].row;
         size_t n = strlen(out);
-        if (other->columns && strcmp(other->path, owner->path) == 0) {
+        if (shares_name(all, all->plans[i].row, owner, out)) {
             snprintf(out + n, OPENAPI_NAME_MAX - n, "_%s", method_name(owner->method));
             return;
         }

@@ -17,6 +17,7 @@ static const struct {
 } tables[] = {
     { "staff", WITHIN("@.id") },
     { "appointment", WITHIN("@.staff_id") },
+    { "series", WITHIN("@.staff_id") },
     /* whom they registered or who comes to them */
     { "client",
       "(" WITHIN("@.created_by") " OR EXISTS (SELECT FROM appointment a_"

@@ -7,7 +7,7 @@
 
 #include "worker/db.h"
 
-#define UNIT_HELD_MAX 64 /* results one interactive unit may keep */
+#define UNIT_HELD_MAX 160 /* results one interactive unit may keep */
 
 struct unit {
     struct db *db;

@@ -440,6 +440,8 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "schedule_exception:arwd\n"
                                       "schedule_span:ard\n"
                                       "schema_meta:\n"
+                                      "series:arw\n"
+                                      "series_exception:arw\n"
                                       "service:arw\n"
                                       "service_need:ard\n"
                                       "service_staff:ard\n"

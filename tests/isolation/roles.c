@@ -171,7 +171,8 @@ static const char *appointment_permission(const struct operation *op)
     if (strcmp(op->method, "PATCH") == 0) {
         return "appointment.change";
     }
-    return ends(op, "/appointments")                     ? "appointment.book"
+    bool books = ends(op, "/appointments") || ends(op, "/series") || ends(op, "/preview");
+    return books                                         ? "appointment.book"
            : ends(op, "/cancel") || ends(op, "/decline") ? "appointment.cancel"
            : ends(op, "/confirm") || ends(op, "/propose") || ends(op, "/paid")
                ? "appointment.change"
@@ -216,6 +217,7 @@ static const char *permission(const struct operation *op)
         { "waitlist", "appointment.read", "appointment.book" },
         { "clients", "client.read", "client.write" },
         { "appointments", "appointment.read", NULL },
+        { "series", "appointment.read", NULL },
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         if (about(op, table[i].resource)) {

@@ -126,15 +126,34 @@ static void note_success(struct booker *b, const char *id)
     }
 }
 
+/* A visit, or a series of two. */
+struct wanted {
+    const char *path, *body, *key;
+};
+
+static bool note_answer(struct booker *b, const struct answer *r)
+{
+    const char *id = answer_text(r, "id");
+    int n = answer_count(r, "occurrences");
+    if (r->status != 201 || !id) {
+        return false;
+    }
+    if (n < 0) {
+        note_success(b, id);
+    }
+    for (int i = 0; i < n; i++) {
+        note_success(b, answer_text(r, api_text("occurrences.%d.appointment_id", i)));
+    }
+    return true;
+}
+
 /* One try with this booking's own key. True when it was acknowledged. */
-static bool try_once(struct booker *b, struct api *a, const char *body, const char *key)
+static bool try_once(struct booker *b, struct api *a, const struct wanted *w)
 {
     b->sum.tries++;
-    struct answer *r = api_send(a, "POST", "/api/v1/appointments", body, key);
-    const char *id = answer_text(r, "id");
+    struct answer *r = api_send(a, "POST", w->path, w->body, w->key);
     judge(b, "booking", r);
-    if (r->status == 201 && id) {
-        note_success(b, id);
+    if (note_answer(b, r)) {
         return true;
     }
     if (strcmp(answer_code(r), "token_expired") == 0) {
@@ -156,20 +175,30 @@ static void read_back(struct booker *b, struct api *a)
     }
 }
 
+/* Every second day begins with a series of two late visits, which take two numbers. */
+static struct wanted want(const struct booker *b, size_t n)
+{
+    bool series = n % (2 * PER_DAY) == 0;
+    const char *clock = series ? "22:00"
+                               : api_text("%02zu:%s", n % PER_DAY / 2 + 6, n % 2 ? "30" : "00");
+    return (struct wanted){
+        .path = series ? "/api/v1/series" : "/api/v1/appointments",
+        .body = api_text("{\"client_id\":\"%s\",\"service_id\":\"%s\",\"staff_id\":\"%s\","
+                         "\"starts_at\":\"%sT%s\"%s}",
+                         b->client, b->service, b->staff, api_day(30 + (int)(n / PER_DAY)), clock,
+                         series ? ",\"rrule\":\"FREQ=DAILY;COUNT=2\"" : ""),
+        .key = api_text("Idempotency-Key: %s-%zu\r\n", b->staff, n),
+    };
+}
+
 static void *book_on(void *arg)
 {
     struct booker *b = arg;
     struct api a = api_anonymous();
     snprintf(a.token, sizeof a.token, "%s", b->token);
     while (!atomic_load(&self.stopping) && !b->wrong[0]) {
-        size_t n = b->count;
-        const char *body = api_text(
-            "{\"client_id\":\"%s\",\"service_id\":\"%s\",\"staff_id\":\"%s\","
-            "\"starts_at\":\"%sT%02zu:%s\"}",
-            b->client, b->service, b->staff, api_day(30 + (int)(n / PER_DAY)), n % PER_DAY / 2 + 6,
-            n % 2 ? "30" : "00");
-        const char *key = api_text("Idempotency-Key: %s-%zu\r\n", b->staff, n);
-        while (!try_once(b, &a, body, key) && !b->wrong[0]) {
+        struct wanted w = want(b, b->count);
+        while (!try_once(b, &a, &w) && !b->wrong[0]) {
             wait_pause();
         }
         if (!b->wrong[0]) {

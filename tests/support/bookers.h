@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* People of several practices who book without pause, each booking under a key of its own and repeated until it is
+/* People of several practices who book without pause, series too, each booking under a key of its own and repeated until it is
  * acknowledged, whatever dies meanwhile. They remember what was acknowledged, read it back and look in every answer
  * for the marks of other practices. One set in a process. */
 #ifndef GREMIO_TEST_BOOKERS_H

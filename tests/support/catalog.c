@@ -75,6 +75,13 @@ struct ids catalog_things(struct api *owner, const char *name, const char *staff
     struct answer *r = api_book_anyway(owner, i.client, i.service, i.staff, starts_at);
     cr_assert_eq(r->status, 201, "%s", r->http.body);
     i.appointment = answer_text(r, "id");
+    r = api_post(owner, "/api/v1/series",
+                 "{\"client_id\":\"%s\",\"service_id\":\"%s\",\"staff_id\":\"%s\","
+                 "\"starts_at\":\"%.10sT15:00\",\"rrule\":\"FREQ=DAILY;COUNT=1\","
+                 "\"override\":\"whenever\"}",
+                 i.client, i.service, i.staff, starts_at);
+    cr_assert_eq(r->status, 201, "%s", r->http.body);
+    i.series = answer_text(r, "id");
     i.schedule = api_new_schedule(owner, i.staff, "\"monday 09:00-14:00\"");
     i.asset = api_new_asset(owner, "room", name);
     i.entry = api_new_wait(owner, i.client, i.service, i.staff);
@@ -146,6 +153,7 @@ static const char *id_for(const char *name, const struct ids *ids)
         { "asset", ids->asset },
         { "any_of", ids->asset },
         { "waitlist", ids->entry },
+        { "series", ids->series },
         { "staff", ids->staff },
         { "invitation", ids->invitation },
         { "links", ids->link },
@@ -224,6 +232,8 @@ static const char *text_for(struct json_object *schema, const char *name, const 
         { "role", "read_only" },
         { "permissions", "client.read" },
         { "logo", "iVBORw0KGgo=" },
+        { "rrule", "FREQ=DAILY;COUNT=2" },
+        { "time_of_day", "11:00" },
         { "ics", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n" },
     };
     if (strcmp(f, "uuid") == 0) {
@@ -232,7 +242,8 @@ static const char *text_for(struct json_object *schema, const char *name, const 
     if (strcmp(f, "date") == 0 && strcmp(name, "birth_date") != 0) {
         return api_day(400);
     }
-    if (strcmp(name, "starts_at") == 0 || strcmp(name, "expires_at") == 0) {
+    if (strcmp(name, "starts_at") == 0 || strcmp(name, "expires_at") == 0 ||
+        strcmp(name, "from") == 0) {
         return api_text("%sT09:00", api_day(300));
     }
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {

@@ -17,7 +17,7 @@ struct operation {
 struct ids {
     const char *client, *service, *staff, *appointment;
     const char *invitation, *link, *proposal, *role, *key; /* NULL: one that is nowhere */
-    const char *schedule, *exception, *asset, *entry;
+    const char *schedule, *exception, *asset, *entry, *series;
     const char *hold, *feed, *offer; /* their tokens; catalog_tokens' */
 };
 

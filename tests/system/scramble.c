@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Everybody wants the same few hours of the same two people and does everything there is to do with a visit: hold, book, override, move, propose, confirm, decline,
- * cancel, attend, reopen, as staff and as clients. Afterwards the database is asked, by other means than its constraints, whether it all adds up. Longer and with more people:
+ * cancel, attend, reopen, as staff and as clients, and whole series of them. Afterwards the database is asked, by other means than its constraints, whether it all adds up. Longer and with more people:
  * SCRAMBLE_PEOPLE, SCRAMBLE_SECONDS (tests/soak/scramble). */
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -23,11 +23,13 @@ struct ack {
 
 struct ground {
     char token[4200], guests[GUESTS][4200];
-    const char *service, *staff[2], *day;
+    const char *service, *staff[2], *day, *day_before;
     int64_t end_ms; /* 0: REQUESTS of each */
     pthread_mutex_t lock;
     char known[KNOWN][40]; /* appointments that somebody made lately */
     unsigned known_count;
+    char series[KNOWN][40]; /* the same of series */
+    unsigned series_count;
 };
 
 struct person {
@@ -36,14 +38,14 @@ struct person {
     struct ground *ground;
     char client[40], hold[80];
     struct ack *acks;
-    size_t ack_count, asked, refused, shed;
+    size_t ack_count, asked, refused, shed, series;
     size_t by_status[600];
     char wrong[300];
 };
 
-static const char *const fair[] = { "slot_taken",      "client_conflict", "state_conflict",
-                                    "moves_exhausted", "cutoff_passed",   "limit_reached",
-                                    "hold_expired",    "version_conflict" };
+static const char *const fair[] = { "slot_taken",      "client_conflict",  "state_conflict",
+                                    "moves_exhausted", "cutoff_passed",    "limit_reached",
+                                    "hold_expired",    "version_conflict", "series_conflict" };
 
 static unsigned pick(struct person *p, unsigned below)
 {
@@ -52,20 +54,41 @@ static unsigned pick(struct person *p, unsigned below)
 
 /* ---- what an answer says ---- */
 
-static void remember(struct person *p, const struct answer *r)
+static void know(struct person *p, const char *id, const char *state, long version)
 {
     struct ground *g = p->ground;
-    const char *id = answer_text(r, "id"), *state = answer_text(r, "state");
-    if (!id || !state) {
-        return;
-    }
     p->acks = realloc(p->acks, (p->ack_count + 1) * sizeof *p->acks);
     struct ack *a = &p->acks[p->ack_count++];
     snprintf(a->id, sizeof a->id, "%s", id);
     snprintf(a->state, sizeof a->state, "%s", state);
-    a->version = (long)answer_int(r, "version");
+    a->version = version;
     pthread_mutex_lock(&g->lock);
     snprintf(g->known[g->known_count++ % KNOWN], sizeof g->known[0], "%s", id);
+    pthread_mutex_unlock(&g->lock);
+}
+
+static void remember(struct person *p, const struct answer *r)
+{
+    const char *id = answer_text(r, "id"), *state = answer_text(r, "state");
+    if (id && state) {
+        know(p, id, state, (long)answer_int(r, "version"));
+    }
+}
+
+/* Each occurrence, as the answer says that it is now; the series too. */
+static void remember_series(struct person *p, const struct answer *r)
+{
+    struct ground *g = p->ground;
+    for (int i = 0; i < answer_count(r, "occurrences"); i++) {
+        const char *at = api_text("occurrences.%d.", i);
+        const char *id = answer_text(r, api_text("%sappointment_id", at));
+        if (id && id[0]) {
+            know(p, id, answer_text(r, api_text("%sstate", at)),
+                 (long)answer_int(r, api_text("%sversion", at)));
+        }
+    }
+    pthread_mutex_lock(&g->lock);
+    snprintf(g->series[g->series_count++ % KNOWN], sizeof g->series[0], "%s", answer_text(r, "id"));
     pthread_mutex_unlock(&g->lock);
 }
 
@@ -119,17 +142,79 @@ static const char *whom(struct person *p)
     return p->ground->staff[pick(p, 2)];
 }
 
-static const char *any_visit(struct person *p)
+/* One of ids, of which count were made. */
+static const char *any_of(struct person *p, char ids[KNOWN][40], const unsigned *count)
 {
     struct ground *g = p->ground;
     const char *id = NULL;
     pthread_mutex_lock(&g->lock);
-    if (g->known_count > 0) {
-        unsigned n = g->known_count < KNOWN ? g->known_count : KNOWN;
-        id = api_text("%s", g->known[pick(p, n)]);
+    if (*count > 0) {
+        id = api_text("%s", ids[pick(p, *count < KNOWN ? *count : KNOWN)]);
     }
     pthread_mutex_unlock(&g->lock);
     return id;
+}
+
+static const char *any_visit(struct person *p)
+{
+    return any_of(p, p->ground->known, &p->ground->known_count);
+}
+
+static const char *policy(struct person *p)
+{
+    static const char *const all[] = { "reject", "skip", "nearest" };
+    return all[pick(p, ARRAY_LEN(all))];
+}
+
+static void judge_series(struct person *p, const char *what, const struct answer *r)
+{
+    judge(p, what, r, false);
+    if (r->status == 200 || r->status == 201) {
+        p->series++;
+        remember_series(p, r);
+    }
+}
+
+/* Two days or three, the crowded one among them. */
+static void make_series(struct person *p, struct api *a)
+{
+    const char *starts_at = when(p);
+    bool before = pick(p, 2);
+    judge_series(p, "make a series",
+                 api_post(a, "/api/v1/series",
+                          "{\"client_id\":\"%s\",\"service_id\":\"%s\",\"staff_id\":\"%s\","
+                          "\"starts_at\":\"%s%s\",\"rrule\":\"FREQ=DAILY;COUNT=%u\","
+                          "\"on_conflict\":\"%s\"}",
+                          p->client, p->ground->service, whom(p),
+                          before ? p->ground->day_before : p->ground->day, starts_at + 10,
+                          2 + pick(p, 2), policy(p)));
+}
+
+/* Cancels what follows, or moves all or what follows. */
+static void change_series(struct person *p, struct api *a, const char *id)
+{
+    struct answer *r = api_get(a, "/api/v1/series/%s", id);
+    int n = answer_count(r, "occurrences");
+    if (n < 1) { /* given to another by now */
+        return;
+    }
+    char *match = api_text("If-Match: \"%d\"\r\n", (int)answer_int(r, "version"));
+    char *path = api_text("/api/v1/series/%s", id);
+    const char *key = answer_text(r, api_text("occurrences.%u.series_key", pick(p, (unsigned)n)));
+    const char *scope = pick(p, 3) ? api_text("\"scope\":\"following\",\"from\":\"%s\"", key)
+                                   : "\"scope\":\"all\"";
+    if (pick(p, 2)) {
+        judge_series(
+            p, "cancel a series",
+            api_send(a, "POST", api_text("%s/cancel", path), api_text("{%s}", scope), match));
+        return;
+    }
+    judge_series(p, "change a series",
+                 api_send(a, "PATCH", path,
+                          api_text("{%s,\"time_of_day\":\"%.5s\",\"staff_id\":\"%s\","
+                                   "\"on_conflict\":\"%s\"}",
+                                   scope, when(p) + 11, whom(p), policy(p)),
+                          match));
 }
 
 static void book(struct person *p, struct api *a, const char *more)
@@ -210,7 +295,8 @@ static void *live(void *arg)
     snprintf(a.token, sizeof a.token, "%s", g->token);
     for (int i = 0; g->end_ms ? wait_now_ms() < g->end_ms : i < REQUESTS; i++) {
         const char *id = any_visit(p);
-        unsigned what = pick(p, 10);
+        const char *series = any_of(p, g->series, &g->series_count);
+        unsigned what = pick(p, 12);
         if (p->hold[0]) {
             end_hold(p, &a);
         } else if (what == 0) {
@@ -221,6 +307,10 @@ static void *live(void *arg)
             book(p, &a, ",\"override\":\"urgent\",\"overbook\":true");
         } else if (what == 3) {
             as_guest(p, &a);
+        } else if (what == 4 || (what == 5 && !series)) {
+            make_series(p, &a);
+        } else if (what == 5) {
+            change_series(p, &a, series);
         } else {
             step(p, &a, id);
         }
@@ -298,6 +388,14 @@ static const struct {
       " a.state = 'no_show') AS last_no_show FROM appointment a WHERE a.client_id = c.id) n"
       " WHERE (c.visits, c.no_shows) <> (n.visits, n.no_shows) OR c.last_visit_at IS DISTINCT FROM"
       " n.last_visit OR c.last_no_show_at IS DISTINCT FROM n.last_no_show" },
+    { "series with more or less than their rule, or its parts",
+      "SELECT count(*) FROM series s WHERE (SELECT count(*) FROM appointment a"
+      " WHERE a.series_id = s.id) + (SELECT count(*) FROM series_exception e"
+      " WHERE e.series_id = s.id) <> substring(s.rrule FROM 'COUNT=([0-9]+)')::int" },
+    { "skipped and booked", "SELECT count(*) FROM series_exception e JOIN appointment a"
+                            " ON a.series_id = e.series_id AND a.series_key = e.series_key" },
+    { "time that was left out of the way",
+      "SELECT count(*) FROM allocation WHERE lower(busy) < '2000-01-01'" },
     { "deadlocks", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()" },
 };
 
@@ -321,6 +419,7 @@ static struct ground *ground_open(PGconn *db)
     g->staff[0] = strdup(api_new_staff(&owner, "Ana"));
     g->staff[1] = strdup(api_new_staff(&owner, "Beto"));
     g->day = strdup(api_day(20));
+    g->day_before = strdup(api_day(19));
     g->end_ms = seconds ? wait_now_ms() + strtol(seconds, NULL, 10) * 1000 : 0;
     UNUSED(db);
     api_close(&owner);
@@ -333,6 +432,7 @@ static void ground_close(struct ground *g)
     free((char *)g->staff[0]);
     free((char *)g->staff[1]);
     free((char *)g->day);
+    free((char *)g->day_before);
 }
 
 /* A guest comes for the client of every so manieth person. */
@@ -360,7 +460,7 @@ Test(scramble, it_all_adds_up, .timeout = 3600)
     static struct person people[PEOPLE_MAX];
     const char *asked = getenv("SCRAMBLE_PEOPLE");
     size_t n = asked ? (size_t)strtol(asked, NULL, 10) : 40, requests = 0, acks = 0, refused = 0,
-           shed = 0;
+           shed = 0, series = 0;
     size_t by_status[600] = { 0 };
     cr_assert(n >= GUESTS && n <= PEOPLE_MAX);
     PGconn *db = db_super();
@@ -379,6 +479,7 @@ Test(scramble, it_all_adds_up, .timeout = 3600)
         acks += people[i].ack_count;
         refused += people[i].refused;
         shed += people[i].shed;
+        series += people[i].series;
         for (size_t s = 0; s < ARRAY_LEN(by_status); s++) {
             by_status[s] += people[i].by_status[s];
         }
@@ -389,10 +490,12 @@ Test(scramble, it_all_adds_up, .timeout = 3600)
         cr_expect_eq(wrong, 0, "%s: %ld", sums[i].what, wrong);
     }
     cr_expect_gt(acks, n, "hardly anything happened");
+    cr_expect_gt(series, n / 2, "hardly any series was made or changed");
     printf("scramble: %zu people, %zu requests, %zu steps of %ld visits acknowledged and in the "
-           "history, %zu refused with a reason, %zu turned away at the door;",
-           n, requests, acks, db_number(db, "SELECT count(*) FROM appointment", NULL), refused,
-           shed);
+           "history, %zu series made or changed, %zu refused with a reason, %zu turned away at the "
+           "door;",
+           n, requests, acks, db_number(db, "SELECT count(*) FROM appointment", NULL), series,
+           refused, shed);
     for (size_t s = 0; s < ARRAY_LEN(by_status); s++) {
         if (by_status[s] > 0) {
             printf(" %zu x %zu", by_status[s], s);

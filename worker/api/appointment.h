@@ -11,6 +11,9 @@
     "held requested awaiting_client awaiting_payment confirmed checked_in in_progress completed " \
     "cancelled declined expired no_show"
 
+/* The local time that a series' rule gave an occurrence. */
+#define SERIES_KEY_FORMAT "YYYY-MM-DD\"T\"HH24:MI"
+
 /* The answer's columns, of appointment a. The names are the row's own: foreign keys keep them as client, service and
  * staff have them, so that reading touches one table. */
 #define APPOINTMENT_OUT                                                                          \
@@ -19,7 +22,8 @@
     " a.price_minor, a.currency, a.notes,"                                                       \
     " a.cancel_reason, a.reschedules, a.client_confirmed_at, a.expires_at,"                      \
     " a.lane > 1 AS overbooked, coalesce(a.assets, '[]') AS assets, a.group_id, a.created_at,"   \
-    " a.updated_at"
+    " a.updated_at, a.series_id, to_char(a.series_key, '" SERIES_KEY_FORMAT "')"                 \
+    " AS series_key_text, a.detached"
 
 #define APPOINTMENT_ONE_SQL \
     "SELECT " APPOINTMENT_OUT " FROM appointment a WHERE a.id = :id AND :scope(appointment a)"
@@ -85,7 +89,7 @@ extern const struct stmt appointment_lock;
 extern const struct stmt appointment_check;
 /* Deletes what was held of :to_staff's time and of what :to_service needs, and nobody booked in time: before anything takes time. */
 extern const struct stmt appointment_sweep;
-/* Writes the appointment, its time and its first event; gives the answer's columns. Run by appointment_take. */
+/* Writes the appointment, its time and its first event; gives the answer's columns. The request runs again when the group that it joins is over meanwhile. */
 extern const struct stmt appointment_book;
 /* Locks the group that :id is in, behind appointment_lock: before it is placed elsewhere. */
 extern const struct stmt appointment_group;
@@ -93,7 +97,7 @@ extern const struct stmt appointment_group;
  * staff_id, starts_at. */
 extern const struct stmt appointment_find;
 /* Moves :id to :instant, :to_staff, :to_service in place: the same rows, so it never conflicts with
- * itself. :to_state null: it stays as it is. Run by appointment_take. */
+ * itself. :to_state null: it stays as it is. The request runs again when the group that it joins is over meanwhile. */
 extern const struct stmt appointment_place;
 /* Changes only what takes no time. Staff's. */
 extern const struct stmt appointment_note;
@@ -124,11 +128,17 @@ struct appointment_ask {
 /* Takes the locks, then reads what the place in the agenda needs and sets :instant. E_INVALID, E_TIME_NONEXISTENT, E_TIME_AMBIGUOUS. Needs
  * APPOINTMENT_PLACE_VARS, appointment_lock and appointment_check. */
 MUST_USE enum err appointment_check_place(struct call *c, struct appointment_ask ask);
+/* Refuses by name what check (a row with client_ok, service_ok, staff_ok) does not find. */
+MUST_USE enum err appointment_check_there(struct call *c, const PGresult *check,
+                                          struct appointment_ask ask);
+/* What staff are bound by, unless they say why not: of enum avail_why. */
+#define APPOINTMENT_STAFF_RULES                                                           \
+    ((unsigned)(AVAIL_CLOSED | AVAIL_EXCEPTION | AVAIL_BREAK | AVAIL_LIMIT | AVAIL_ROOM | \
+                AVAIL_CHAIR | AVAIL_DEVICE))
+#define APPOINTMENT_GRID_STAFF 15 /* minutes; staff are not bound to it */
 /* Whether the practice's rules let staff put the visit there, own being its row while it moves (appointment_find's), NULL for a new one. Who may
  * override them says why in :excuse, which goes into :told; :beside wants a lane of its own. Sets :assets and :to_group. E_OUTSIDE_HOURS, E_NO_ASSET, E_LIMIT, E_INVALID, E_FORBIDDEN. Needs APPOINTMENT_PLACE_VARS, OPENINGS_VARS and openings_world. */
 MUST_USE enum err appointment_judge(struct call *c, const PGresult *own);
-/* Runs appointment_book or appointment_place. E_RETRY'd when the seat that was free has been taken meanwhile. */
-MUST_USE enum err appointment_take(struct call *c, const struct stmt *s, PGresult **rows);
 /* 409 that names found's state and the steps that are open in it. */
 enum err appointment_refuse_state(struct call *c, const PGresult *found);
 

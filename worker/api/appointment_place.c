@@ -54,13 +54,8 @@ static enum err take_instant(struct call *c, const PGresult *check, bool new_tim
     return OK;
 }
 
-/* The statements travel together. */
-enum err appointment_check_place(struct call *c, struct appointment_ask ask)
+enum err appointment_check_there(struct call *c, const PGresult *check, struct appointment_ask ask)
 {
-    PGresult *check;
-    TRY(call_post(c, &appointment_lock));
-    TRY(call_post(c, &appointment_sweep));
-    TRY(call_query(c, &appointment_check, &check));
     if (ask.client && !call_true(check, 0, "client_ok")) {
         return refuse_missing(c, "/client_id", "No existe ese cliente o está archivado",
                               "There is no such client, or it is archived");
@@ -79,6 +74,17 @@ enum err appointment_check_place(struct call *c, struct appointment_ask ask)
                                  "La política de citas no dice cuánto se espera el pago (pay_min)",
                                  "The booking policy says no time for paying (pay_min)");
     }
+    return OK;
+}
+
+/* The statements travel together. */
+enum err appointment_check_place(struct call *c, struct appointment_ask ask)
+{
+    PGresult *check;
+    TRY(call_post(c, &appointment_lock));
+    TRY(call_post(c, &appointment_sweep));
+    TRY(call_query(c, &appointment_check, &check));
+    TRY(appointment_check_there(c, check, ask));
     return take_instant(c, check, ask.time);
 }
 
@@ -124,10 +130,8 @@ enum err appointment_ask_time(struct call *c, const char *text)
 
 /* ---- the practice's rules ---- */
 
-#define NO_ASSET    ((unsigned)(AVAIL_ROOM | AVAIL_CHAIR | AVAIL_DEVICE))
-#define HOURS       ((unsigned)(AVAIL_CLOSED | AVAIL_EXCEPTION | AVAIL_BREAK))
-#define STAFF_RULES (HOURS | NO_ASSET | (unsigned)AVAIL_LIMIT)
-#define GRID_STAFF  15 /* minutes; staff are not bound to it */
+#define NO_ASSET ((unsigned)(AVAIL_ROOM | AVAIL_CHAIR | AVAIL_DEVICE))
+#define HOURS    ((unsigned)(AVAIL_CLOSED | AVAIL_EXCEPTION | AVAIL_BREAK))
 
 static const char *keep(struct call *c, struct sbuf *text)
 {
@@ -146,7 +150,7 @@ static enum err load_day(struct call *c, const PGresult *own, struct openings *o
     call_set(c, "w_service", call_get(c, "to_service")->text);
     call_set(c, "w_staff", call_get(c, "to_staff")->text);
     call_set(c, "w_at", call_get(c, "instant")->text);
-    call_set_int(c, "w_step", GRID_STAFF);
+    call_set_int(c, "w_step", APPOINTMENT_GRID_STAFF);
     if (minutes) {
         TRY(str_int(slice_of(minutes), 1, INT32_MAX, &n));
         call_set_int(c, "w_seconds", n * 60);
@@ -230,7 +234,9 @@ enum err appointment_judge(struct call *c, const PGresult *own)
     TRY(clock_parse_pg(slice_of(call_get(c, "instant")->text), &us));
     TRY(load_day(c, own, &o));
     int64_t start = us / 1000000;
-    unsigned why = o.person_count ? openings_judge(&o, &o.people[0], start) & STAFF_RULES : 0;
+    unsigned why = o.person_count
+                       ? openings_judge(&o, &o.people[0], start) & APPOINTMENT_STAFF_RULES
+                       : 0;
     if (why == 0 && o.person_count > 0 && !beside) {
         return choose_assets(c, &o, start, false);
     }
@@ -245,12 +251,6 @@ enum err appointment_judge(struct call *c, const PGresult *own)
     }
     TRY(choose_assets(c, &o, start, beside));
     return tell_override(c, &o, why);
-}
-
-enum err appointment_take(struct call *c, const struct stmt *s, PGresult **rows)
-{
-    TRY(call_query(c, s, rows));
-    return PQntuples(*rows) ? OK : call_retry(c);
 }
 
 enum err appointment_refuse_state(struct call *c, const PGresult *found)

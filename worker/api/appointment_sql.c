@@ -9,7 +9,7 @@
 /* clang-format off */
 
 /* What the statements below hand from their writing part to their answer. */
-#define ROW APPOINTMENT_OUT ", a.lane, a.buffer_before_min, a.buffer_after_min, a.auto_at"
+#define ROW APPOINTMENT_OUT ", a.lane, a.buffer_before_min, a.buffer_after_min, a.auto_at, a.series_key"
 
 /* What it is shown with, of the assets it takes or shares with its group; null: none. */
 #define ASSETS                                                                            \
@@ -32,11 +32,13 @@
     "CASE WHEN :me_role = 'guest' THEN 'client' WHEN :me_role LIKE 'key\\_%' THEN 'key'" \
     " ELSE 'staff' END, :me_member, CASE :me_role WHEN 'guest' THEN :me_session END"
 
-/* What time alone will end is the jobs slot's to end. No row: the seat that it was to have is taken meanwhile. */
+/* What time alone will end is the jobs slot's to end. */
 #define ANSWER_WHEN(got_time)                                                                      \
     " SELECT " APPOINTMENT_OUT " FROM moved a WHERE " got_time " AND CASE WHEN least(a.expires_at," \
     " a.auto_at) IS NULL THEN true ELSE ext.work_due('agenda', least(a.expires_at, a.auto_at)) END"
 #define ANSWER ANSWER_WHEN("true")
+/* The group that was there when it was looked for may be over. */
+#define HAS_SEAT(has) "(:to_group::uuid IS NULL OR ext.retry_unless(" has "))"
 
 /* When a state that waits for an answer is over without one: null for the others. */
 #define EXPIRES(state, policy, starts)                                                             \
@@ -141,7 +143,7 @@ const struct stmt appointment_book = {
     " SELECT m.id, m.client_id, " CLIENT_TIME " FROM moved m JOIN joined ON true),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
     " to_state, change) SELECT m.id, m.version, " ACTOR ", m.state, " TOLD " FROM moved m)"
-    ANSWER_WHEN("(EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM joined))"),
+    ANSWER_WHEN(HAS_SEAT("EXISTS (SELECT FROM joined)")),
 };
 
 const struct stmt appointment_find = {
@@ -153,7 +155,7 @@ const struct stmt appointment_find = {
 };
 
 /* Time and assets are taken anew: that the old ones are counted has them given back before. Of a group nobody else may leave meanwhile
- * (appointment_group).
+ * (appointment_group). Occurrences of a series stand for themselves from then on; series_change.c says otherwise of those that change with it.
  * Duration, buffers and price stay as agreed unless another service or another duration is asked for. */
 const struct stmt appointment_place = {
     "place",
@@ -180,7 +182,7 @@ const struct stmt appointment_place = {
     " lane = " LANE(":to_staff", ":id", "n.starts_at - make_interval(mins => n.before)",
                     "n.starts_at + n.length + make_interval(mins => n.after)") ","
     " assets = " ASSETS ", group_id = " GROUP_OF("n.seats", ":new_id") ","
-    " version = a.version + 1, updated_at = now()"
+    " detached = a.series_id IS NOT NULL, version = a.version + 1, updated_at = now()"
     " FROM (SELECT o.id, s.id AS service_id, s.name AS service_name, t.name AS staff_name,"
     " s.id <> o.service_id AS other, s.price_minor, s.currency, s.seats,"
     " CASE WHEN s.id <> o.service_id THEN s.buffer_before_min ELSE o.buffer_before_min END"
@@ -224,8 +226,8 @@ const struct stmt appointment_place = {
     " THEN jsonb_build_array(m.old_service, m.service_id) END,"
     " 'assets', CASE WHEN m.assets <> coalesce(m.old_assets, '[]')"
     " THEN jsonb_build_array(coalesce(m.old_assets, '[]'), m.assets) END)) FROM moved m)"
-    ANSWER_WHEN("(EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM joined)"
-    " OR a.group_id = a.old_group) AND " VISIT_WAKES_WAITLIST),
+    ANSWER_WHEN(HAS_SEAT("EXISTS (SELECT FROM joined) OR a.group_id = a.old_group")
+    " AND " VISIT_WAKES_WAITLIST),
 };
 
 const struct stmt appointment_group = {
@@ -238,7 +240,7 @@ const struct stmt appointment_note = {
     "note",
     "WITH moved AS ("
     "UPDATE appointment a SET notes = CASE WHEN :notes? THEN :notes ELSE a.notes END,"
-    " version = a.version + 1, updated_at = now() WHERE a.id = :id RETURNING " ROW "),"
+    " detached = a.series_id IS NOT NULL, version = a.version + 1, updated_at = now() WHERE a.id = :id RETURNING " ROW "),"
     " told AS (INSERT INTO appointment_event(appointment_id, seq, actor_kind, actor_id, link_id,"
     " from_state, to_state)"
     " SELECT m.id, m.version, " ACTOR ", m.state, m.state FROM moved m)" ANSWER,

@@ -31,6 +31,9 @@ const struct column appointment_columns[] = {
     { "group_id", T_UUID, "The same of all visits that share its time; null: it has its own" },
     { "created_at", T_INSTANT, NULL },
     { "updated_at", T_INSTANT, NULL },
+    { "series_id", T_UUID, "The series that it is an occurrence of" },
+    { "series_key", T_TEXT, "The local time that the series' rule gave it, wherever it is now" },
+    { "detached", T_BOOL, "Changed by itself: changes of the series leave it as it is" },
     { 0 },
 };
 
@@ -172,7 +175,7 @@ static enum err appointment_create(struct call *c)
     TRY(appointment_ask_time(c, call_get(c, "starts_at")->text));
     TRY(appointment_check_place(c, (struct appointment_ask){ true, true, true, true }));
     TRY(appointment_judge(c, NULL));
-    TRY(appointment_take(c, &appointment_book, &rows));
+    TRY(call_query(c, &appointment_book, &rows));
     return call_answer(c, rows);
 }
 
@@ -212,7 +215,7 @@ static enum err place_again(struct call *c, const struct visit_step *step, const
     TRY(call_post(c, &appointment_group));
     TRY(appointment_judge(c, found));
     PGresult *rows;
-    TRY(appointment_take(c, &appointment_place, &rows));
+    TRY(call_query(c, &appointment_place, &rows));
     return call_answer(c, rows);
 }
 

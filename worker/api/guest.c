@@ -437,7 +437,7 @@ enum err guest_do_move(struct call *c)
     TRY(check_offered(c));
     call_set(c, "note_given", "f");
     call_set(c, "to_state", call_true(found, 0, "approve") ? "requested" : NULL);
-    TRY(appointment_take(c, &appointment_place, &rows));
+    TRY(call_query(c, &appointment_place, &rows));
     return answer_one(c);
 }
 

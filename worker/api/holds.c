@@ -211,7 +211,7 @@ static enum err book(struct call *c)
     call_set(c, "has_offset", "t");
     TRY(appointment_check_place(c, (struct appointment_ask){ true, true, true, false }));
     TRY(find(c, &hold_use, E_HOLD_EXPIRED, &rows));
-    TRY(appointment_take(c, &appointment_book, &rows));
+    TRY(call_query(c, &appointment_book, &rows));
     return call_answer(c, rows);
 }
 

@@ -79,17 +79,19 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     CAP("week_visits") " AS wv, " CAP("week_minutes") " AS wm"                                   \
     " FROM (SELECT (SELECT rules FROM booking_policy) AS rules) r)"
 
-/* What persons have on the days of the weeks that are asked for, holds too. */
+/* What persons have on the days of the weeks that are asked for: visits, each group once, and what is held. */
 #define LOADS                                                                                    \
     " FROM caps k CROSS JOIN a CROSS JOIN persons p CROSS JOIN LATERAL ("                        \
-    "SELECT DISTINCT coalesce(v.group_id, v.id), v.local_start::date AS day, v.starts_at,"        \
-    " v.ends_at FROM appointment v"                                                              \
-    " WHERE v.staff_id = p.id AND v.starts_at >= a.first - 9 AND v.starts_at < a.last + 10"      \
-    " AND v.state NOT IN ('cancelled', 'declined', 'expired', 'no_show')"                        \
-    " AND v.id IS DISTINCT FROM :w_ignore"                                                       \
-    " UNION ALL SELECT h.id, (h.starts_at AT TIME ZONE a.zone)::date, h.starts_at, h.ends_at"    \
-    " FROM hold h JOIN allocation x ON x.id = h.id AND x.expires_at > now()"                     \
-    " WHERE h.staff_id = p.id) v WHERE k.dv + k.dm + k.wv + k.wm > 0 GROUP BY p.who, v.day"
+    "SELECT (g.from_at AT TIME ZONE a.zone)::date AS day, g.to_at - g.from_at AS length"         \
+    " FROM allocation x LEFT JOIN appointment v ON v.id = x.appointment_id"                      \
+    " LEFT JOIN hold h ON h.id = x.id CROSS JOIN LATERAL (SELECT coalesce(v.starts_at,"          \
+    " lower(x.group_span), h.starts_at, lower(x.busy)) AS from_at, coalesce(v.ends_at,"          \
+    " upper(x.group_span), h.ends_at, upper(x.busy)) AS to_at) g WHERE x.resource_id = p.id"     \
+    " AND x.kind IN ('visit', 'hold', 'waitlist_offer') AND x.busy && tstzrange(a.first - 9,"    \
+    " a.last + 10) AND (x.expires_at IS NULL OR x.expires_at > now())"                           \
+    " AND (:w_ignore::uuid IS NULL OR x.appointment_id IS DISTINCT FROM :w_ignore"               \
+    " AND NOT EXISTS (SELECT FROM appointment o WHERE o.id = :w_ignore AND o.group_id = x.id"    \
+    " AND x.taken = 1))) v WHERE k.dv + k.dm + k.wv + k.wm > 0 GROUP BY p.who, v.day"
 
 /* Where somebody's visit may matter: a visit and its buffers are shorter than two days. */
 #define AROUND                                                                      \
@@ -133,7 +135,7 @@ enum column_index { COL_WHAT, COL_WHO, COL_A, COL_B, COL_C, COL_D, COL_LABEL, CO
     " LEFT JOIN assets f ON f.id = n.asset_id WHERE n.service_id = :w_service"                                                           \
     " UNION ALL SELECT 11, 0, k.dv, k.dm, k.wv, k.wm, NULL, NULL FROM caps k"                    \
     " UNION ALL SELECT 12, p.who, v.day - date '1970-01-01', count(*), sum(ceil(extract(epoch"    \
-    " FROM v.ends_at - v.starts_at) / 60))::int, 0, NULL, NULL" LOADS                           \
+    " FROM v.length) / 60))::int, 0, NULL, NULL" LOADS                           \
     " ORDER BY 1, 2, 3"
 /* clang-format on */
 
@@ -192,7 +194,7 @@ static enum err make_room(struct call *c, const PGresult *rows, struct openings 
         p->time.taken = arena_take(c->arena, (p->time.taken_count + 1) * sizeof(*p->time.taken));
         p->visits = arena_take(c->arena, (p->visit_count + 1) * sizeof(*p->visits));
         p->groups = arena_take(c->arena, (p->visit_count + 1) * sizeof(*p->groups));
-        p->loads = arena_take(c->arena, (p->load_count + 1) * sizeof(*p->loads));
+        p->loads = arena_take(c->arena, (p->load_count + OPENINGS_LOADS_MORE) * sizeof(*p->loads));
         if (!p->time.open || !p->time.taken || !p->visits || !p->loads || !p->groups) {
             return E_NOMEM;
         }
@@ -521,6 +523,15 @@ unsigned openings_assign(struct call *c, const struct openings *o, const struct 
     }
     call_set(c, "assets", !why && n ? arena_text(c->arena, (struct slice){ text, length }) : NULL);
     return why;
+}
+
+void openings_add_load(struct openings_person *p, const char *date)
+{
+    p->loads[p->load_count++] = (struct avail_load){
+        .day = openings_days_between("1970-01-01", date) - 1,
+        .visits = 1,
+        .minutes = (int)(p->visit.length / 60)
+    };
 }
 
 void openings_write(struct sbuf *out, const struct openings_day *d, int64_t start)

@@ -8,7 +8,8 @@
 #include "worker/call.h"
 
 #define OPENINGS_DAYS_MAX   62
-#define OPENINGS_PEOPLE_MAX 50 /* who are looked at, by name */
+#define OPENINGS_PEOPLE_MAX 50  /* who are looked at, by name */
+#define OPENINGS_LOADS_MORE 100 /* that openings_add_load may add */
 
 struct openings_day {
     const char *date; /* of the practice's zone */
@@ -95,6 +96,8 @@ const struct openings_group *openings_group_at(const struct openings_person *p, 
  * what there is none for; 0: it has all that it needs. p: NULL as the service is. */
 unsigned openings_assign(struct call *c, const struct openings *o, const struct openings_person *p,
                          int64_t start, enum openings_force most);
+/* p will have a visit more on that day, which counts for limits from here on. At most OPENINGS_LOADS_MORE times. */
+void openings_add_load(struct openings_person *p, const char *date);
 /* A start as RFC 3339, with the offset that the day's clocks have then, quoted. */
 void openings_write(struct sbuf *out, const struct openings_day *d, int64_t start);
 

@@ -239,7 +239,7 @@ enum err waitlist_accept(struct call *c, const PGresult *found)
     if (PQntuples(rows) == 0) {
         return call_refuse(c, E_HOLD_EXPIRED, NULL, NULL);
     }
-    TRY(appointment_take(c, &appointment_book, &rows));
+    TRY(call_query(c, &appointment_book, &rows));
     TRY(call_post(c, &waitlist_booked));
     return call_answer(c, rows);
 }

@@ -246,26 +246,13 @@ static enum err write_mail(struct call *c, const PGresult *picked, int row, cons
     return e;
 }
 
-/* Every offer has ids of its own. */
-static enum err renew_id(struct call *c)
-{
-    struct uuid id = uuid_v7();
-    char *text = arena_take(c->arena, UUID_TEXT);
-    if (!text) {
-        return E_NOMEM;
-    }
-    uuid_format(&id, text);
-    c->builtins[BUILTIN_NEW_ID] = (struct value){ .present = true, .text = text };
-    return OK;
-}
-
 static enum err make_offer(struct call *c, const PGresult *picked, int row, const char *local)
 {
     struct link_token t = link_token_make(&c->req->tenant.id);
     char token[LINK_TOKEN_TEXT];
     link_token_format(&t, token);
     link_set_hash(c, "secret_hash", &t);
-    enum err e = renew_id(c);
+    enum err e = call_renew_id(c); /* every offer has one of its own */
     e = e == OK ? call_post(c, &work_offer) : e;
     if (e == OK && call_cell(picked, row, "email")) {
         e = write_mail(c, picked, row, token, local);
