@@ -61,6 +61,7 @@ static Oid type_oid(enum type t)
     case T_FILE:
     case T_WORDS:
     case T_SPANS:
+    case T_DOC:
     case T_IDS:
     case T_INSTANT:
     case T_ZONED:
