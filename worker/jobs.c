@@ -166,23 +166,28 @@ static const struct route_plan *find_row(const struct slot_env *env, const char 
 }
 
 /* A row that reaches everything of the practice. */
-static enum err run_row(struct call *c, const struct route_plan *plan, char next[JOBS_TIME_MAX])
+static enum err run_row(struct call *c, const struct route_plan *plan, const char *raised,
+                        char next[JOBS_TIME_MAX])
 {
     c->plan = plan;
     c->route = plan->row;
     c->reach = REACH_ALL;
     TRY(gate_take_values(c));
+    call_set(c, "raised", raised);
     TRY(plan->row->handler(c));
     const char *text = call_get(c, "next")->text;
     snprintf(next, JOBS_TIME_MAX, "%s", text ? text : "");
     return OK;
 }
 
-static enum err run_kind(struct jobs *j, struct call *c, const char *kind, char next[JOBS_TIME_MAX])
+static enum err run_kind(struct jobs *j, struct call *c, const struct lease *l,
+                         char next[JOBS_TIME_MAX])
 {
-    jobs_kind_fn work = find_kind(kind);
-    const struct route_plan *plan = find_row(j->env, kind);
-    return work ? work(j->env, c->unit, next) : plan ? run_row(c, plan, next) : E_INTERNAL;
+    jobs_kind_fn work = find_kind(l->kind);
+    const struct route_plan *plan = find_row(j->env, l->kind);
+    return work   ? work(j->env, c->unit, next)
+           : plan ? run_row(c, plan, l->raised, next)
+                  : E_INTERNAL;
 }
 
 /* So long a practice is left alone after something went wrong in its schema, or with work that an older slot does not know. */
@@ -207,7 +212,7 @@ static void work_in_practice(struct jobs *j, const struct lease *l, char next[JO
     arena_init(&arena, 0);
     sbuf_init(&body);
     unit_init(&unit, j->db, &call);
-    enum err e = run_kind(j, &call, l->kind, next);
+    enum err e = run_kind(j, &call, l, next);
     e = e == OK ? unit_commit(&unit) : e;
     if (e != OK) {
         unit_rollback(&unit);

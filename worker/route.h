@@ -193,8 +193,8 @@ struct route {
 
 /* Every resource's rows: worker/api.c lists them, one visible array, ended by NULL. */
 extern const struct route *const route_tables[];
-/* What no request asks for: kinds of work of the jobs slot that ask the same statements (worker/jobs.c). The path is "/" and the kind; var "next" says
- * when there will be more, as JOBS_TIME_MAX does (worker/jobs_kind.h). */
+/* What no request asks for: kinds of work of the jobs slot that ask the same statements (worker/jobs.c). The path is "/" and the kind; var "raised"
+ * is the word that asked for it, var "next" says when there will be more (worker/jobs_kind.h). */
 extern const struct route *const work_tables[];
 
 extern const struct route auth_routes[], keys_routes[], session_routes[], account_routes[],

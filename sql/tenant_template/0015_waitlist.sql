@@ -1,4 +1,5 @@
--- Who waits for time that is not free yet: on which days, at which hours. In order of queued_at; looked: since time was last freed.
+-- Who waits for time that is not free yet: on which days, at which hours. In order of queued_at; looked: by which word of
+-- freed time (public.due_work.raised) it was last looked at.
 CREATE TABLE waitlist(
   id uuid PRIMARY KEY,
   client_id uuid NOT NULL REFERENCES client, service_id uuid NOT NULL REFERENCES service, staff_id uuid REFERENCES staff,
@@ -9,7 +10,7 @@ CREATE TABLE waitlist(
   note text,
   state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting','offered','booked','passed','cancelled','expired')),
   offers smallint NOT NULL DEFAULT 0,              -- that were declined or missed
-  queued_at timestamptz NOT NULL DEFAULT now(), looked boolean NOT NULL DEFAULT false,
+  queued_at timestamptz NOT NULL DEFAULT now(), looked bigint,
   appointment_id uuid REFERENCES appointment,
   version int NOT NULL DEFAULT 1,
   created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now());

@@ -149,9 +149,10 @@ static bool starts_at(const struct answer *r, const char *path, const char *time
     return text && strstr(text, time) != NULL;
 }
 
-/* The offer's deadline has passed, as far as the database knows. */
+/* The offer's deadline has passed, as far as the database knows; no word is given, as none is when time passes. */
 static void let_it_pass(struct desk *d, const char *id)
 {
+    settle(d);
     db_do(d->db,
           api_text("UPDATE allocation SET expires_at = now() - interval '1 second' WHERE id IN"
                    " (SELECT o.id FROM waitlist_offer o WHERE o.waitlist_id = '%s')",
@@ -159,8 +160,7 @@ static void let_it_pass(struct desk *d, const char *id)
     db_do(d->db, api_text("UPDATE waitlist_offer SET until = now() - interval '1 second'"
                           " WHERE waitlist_id = '%s' AND state = 'open'",
                           id));
-    db_do(d->db, "UPDATE public.due_work SET due_at = now(), raised = raised + 1"
-                 " WHERE kind = 'waitlist'");
+    db_do(d->db, "UPDATE public.due_work SET due_at = now() WHERE kind = 'waitlist'");
     db_do(d->db, "NOTIFY gremio_work");
 }
 
@@ -222,6 +222,7 @@ Test(waitlist, the_next_is_offered_what_nobody_takes_and_nobody_the_same_twice)
     struct desk d = desk_open(22);
     const char *first = wait_for(&d, api_new_client(&d.owner, "Uno"), "");
     const char *second = wait_for(&d, api_new_client(&d.owner, "Dos"), "");
+    const char *fourth = wait_for(&d, api_new_client(&d.owner, "Cuatro"), "");
     free_visit(&d, 3);
     expect_state(&d, first, "offered");
     expect(step(&d, first, "decline"), 204, "");
@@ -230,6 +231,8 @@ Test(waitlist, the_next_is_offered_what_nobody_takes_and_nobody_the_same_twice)
     cr_expect_eq(answer_int(entry(&d, first), "offers"), 1);
     let_it_pass(&d, second);
     expect_state(&d, second, "waiting");
+    expect_state(&d, fourth, "offered"); /* who was looked at before, too */
+    expect(step(&d, fourth, "cancel"), 204, "");
     settle(&d);
     cr_expect_str_eq(answer_text(entry(&d, first), "state"), "waiting", "he has left it already");
     const char *third = wait_for(&d, api_new_client(&d.owner, "Tres"), "");
@@ -469,7 +472,7 @@ Test(waitlist, steps_are_legal_where_the_table_says_so)
             const char *id = api_new_wait(&d.owner, api_new_client(&d.owner, "Uno"), d.service,
                                           d.staff);
             settle(&d);
-            db_do(d.db, api_text("UPDATE waitlist SET state = '%s', looked = true WHERE id = '%s'",
+            db_do(d.db, api_text("UPDATE waitlist SET state = '%s', looked = 0 WHERE id = '%s'",
                                  states[k], id));
             struct answer *r = step(&d, id, s->verb);
             if (!visit_may(s, states[k])) {

@@ -163,7 +163,7 @@ const struct stmt waitlist_left = {
     "WITH o AS (UPDATE waitlist_offer SET state = :offer_state WHERE id = :offer),"
     " gone AS (DELETE FROM allocation WHERE id = :offer)"
     " UPDATE waitlist SET state = :entry_state, version = version + 1, updated_at = now(),"
-    " offers = offers + (:offer_state = 'declined')::int, looked = false,"
+    " offers = offers + (:offer_state = 'declined')::int, looked = NULL,"
     " queued_at = CASE WHEN :offer_state = 'declined' THEN now() ELSE queued_at END"
     " WHERE id = :entry RETURNING ext.work_due('waitlist', now())",
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* What the jobs slot does with a waitlist when time was freed: a few entries at a time, in their order, each against the same rules as bookings by clients. The
- * first possible start within what was wished becomes an offer, which is an allocation that expires: nobody else gets that time meanwhile. Entries that were
- * looked at are marked; when none is left the marks go, and all wait for the next word. */
+ * first possible start within what was wished becomes an offer, which is an allocation that expires: nobody else gets that time meanwhile. Entries are
+ * marked with the word by which they were looked at: a later one has all of them looked at again. */
 #include <sodium.h>
 #include <stdio.h>
 
@@ -28,13 +28,14 @@ static const struct param work_vars[] = {
     { .name = "recipient", .type = T_TEXT },
     { .name = "language", .type = T_TEXT },
     { .name = "sealed", .type = T_TEXT },
+    { .name = "raised", .type = T_INT }, /* which word of freed time it is: jobs.c sets it */
     { .name = "next", .type = T_TEXT },
     { 0 },
 };
 
 /* clang-format off */
 
-/* What time alone does: offers that nobody answered, who was offered enough, and days that are over. */
+/* What time alone does: offers that nobody answered, whose time is freed by that, who was offered enough, and days that are over. */
 static const struct stmt work_settle = {
     "settle",
     "WITH late AS (UPDATE waitlist_offer SET state = 'missed' WHERE id IN (SELECT o.id"
@@ -42,7 +43,8 @@ static const struct stmt work_settle = {
     " AND o.until <= now() LIMIT 100 FOR UPDATE OF w SKIP LOCKED) RETURNING id, waitlist_id),"
     " gone AS (DELETE FROM allocation a USING late l WHERE a.id = l.id)"
     " UPDATE waitlist w SET state = 'waiting', offers = w.offers + 1, queued_at = now(),"
-    " looked = false, version = w.version + 1, updated_at = now() FROM late l WHERE w.id = l.waitlist_id",
+    " looked = NULL, version = w.version + 1, updated_at = now() FROM late l WHERE w.id = l.waitlist_id"
+    " RETURNING ext.work_due('waitlist', now())",
 };
 static const struct stmt work_end = {
     "end",
@@ -54,9 +56,10 @@ static const struct stmt work_end = {
 
 static const struct stmt work_pick = {
     "pick",
-    "WITH picked AS (SELECT w.id FROM waitlist w WHERE w.state = 'waiting' AND NOT w.looked"
+    "WITH picked AS (SELECT w.id FROM waitlist w WHERE w.state = 'waiting'"
+    " AND w.looked IS DISTINCT FROM :raised"
     " ORDER BY w.queued_at, w.id LIMIT " BATCH " FOR UPDATE SKIP LOCKED),"
-    " marked AS (UPDATE waitlist w SET looked = true FROM picked x WHERE w.id = x.id RETURNING w.id,"
+    " marked AS (UPDATE waitlist w SET looked = :raised FROM picked x WHERE w.id = x.id RETURNING w.id,"
     " w.client_id, w.service_id, w.staff_id, w.first_day, w.last_day, w.weekdays, w.from_min,"
     " w.to_min, w.queued_at)"
     " SELECT w.id, w.client_id, w.service_id, w.staff_id, greatest(w.first_day,"
@@ -72,8 +75,7 @@ static const struct stmt work_pick = {
 /* All were looked at. null: only a word brings more. */
 static const struct stmt work_over = {
     "over",
-    "WITH again AS (UPDATE waitlist SET looked = false WHERE state = 'waiting' AND looked)"
-    " SELECT least((SELECT min(o.until) FROM waitlist_offer o WHERE o.state = 'open'),"
+    "SELECT least((SELECT min(o.until) FROM waitlist_offer o WHERE o.state = 'open'),"
     " (SELECT (min(w.last_day) + 1)::timestamp AT TIME ZONE (SELECT time_zone FROM business)"
     " FROM waitlist w WHERE w.state = 'waiting')) AS next",
 };
@@ -82,6 +84,12 @@ static const struct stmt work_offered = {
     "offered",
     "SELECT o.staff_id, extract(epoch FROM o.starts_at)::bigint AS start FROM waitlist_offer o"
     " WHERE o.waitlist_id = :entry",
+};
+
+/* Nothing was freed since the entries in front were looked at, by what is seen now. */
+static const struct stmt work_word = {
+    "word",
+    "SELECT ext.work_raised('waitlist') = :raised AS same",
 };
 
 static const struct stmt work_offer = {
@@ -112,8 +120,8 @@ static const struct stmt work_mail = {
 /* clang-format on */
 
 static const struct stmt *const work_stmts[] = {
-    &work_settle,       &work_end,       &work_pick,  &work_over, &work_offered, &appointment_lock,
-    &appointment_sweep, &openings_world, &work_offer, &work_mail, NULL,
+    &work_word,        &work_settle,       &work_end,       &work_pick,  &work_over, &work_offered,
+    &appointment_lock, &appointment_sweep, &openings_world, &work_offer, &work_mail, NULL,
 };
 
 /* ---- finding ---- */
@@ -194,18 +202,21 @@ static void ask(struct call *c, const PGresult *picked, int row)
     call_set(c, "w_at", NULL);
 }
 
-/* Under the locks of a booking the start may be taken: then the entry waits on. */
+/* Under the locks of a booking the start may be taken: then the entry waits on. *late: something was freed meanwhile, which may be for who is in front. */
 static enum err is_free_still(struct call *c, const struct openings_person *who, int64_t start,
-                              bool *yes)
+                              bool *yes, bool *late)
 {
     char instant[CLOCK_RFC3339_MAX];
     struct openings o;
+    PGresult *word;
     clock_format_utc(start * SECOND_US, instant);
     call_set(c, "to_staff", who->id);
     call_set(c, "instant", instant);
     call_set_int(c, "to_minutes", who->visit.length / 60);
     TRY(call_post(c, &appointment_lock));
     TRY(call_post(c, &appointment_sweep));
+    TRY(call_query(c, &work_word, &word));
+    *late = !call_true(word, 0, "same");
     call_set(c, "w_staff", who->id);
     call_set(c, "w_at", instant);
     call_set(c, "w_first", NULL);
@@ -279,7 +290,7 @@ static const char *local_text(struct call *c, const struct openings *o, int64_t 
     return kept;
 }
 
-static enum err look_at(struct call *c, const PGresult *picked, int row)
+static enum err look_at(struct call *c, const PGresult *picked, int row, bool *late)
 {
     struct wish w = { number(picked, row, "weekdays"), number(picked, row, "from_min"),
                       number(picked, row, "to_min"), NULL };
@@ -299,8 +310,8 @@ static enum err look_at(struct call *c, const PGresult *picked, int row)
         return OK;
     }
     const char *local = local_text(c, &o, start);
-    TRY(is_free_still(c, who, start, &yes));
-    return yes && local ? make_offer(c, picked, row, local) : OK;
+    TRY(is_free_still(c, who, start, &yes, late));
+    return yes && local && !*late ? make_offer(c, picked, row, local) : OK;
 }
 
 static enum err work(struct call *c)
@@ -314,8 +325,9 @@ static enum err work(struct call *c)
         call_set(c, "next", call_cell(over, 0, "next"));
         return OK;
     }
-    for (int i = 0; i < PQntuples(picked); i++) {
-        TRY(look_at(c, picked, i));
+    bool late = false; /* then all begins again, with the new word */
+    for (int i = 0; i < PQntuples(picked) && !late; i++) {
+        TRY(look_at(c, picked, i, &late));
     }
     call_set(c, "next", "1970-01-01"); /* there may be more */
     return OK;
