@@ -19,9 +19,9 @@ struct route_entry {
     char pattern
         [ROUTE_PATTERN_MAX]; /* "/api/v1/clients/{id}": literal segments or whole-segment names */
     bool
-        by_link; /* its first {name} names the practice: {token} of a link (link_token.h), {slug} */
-    bool form;   /* takes application/x-www-form-urlencoded besides JSON */
-    bool page;   /* is for people: a browser gets refusals as HTML */
+        by_link; /* its first {name} is a link's token (common/link_token.h), which names the practice */
+    bool form; /* takes application/x-www-form-urlencoded besides JSON */
+    bool page; /* is for people: a browser gets refusals as HTML */
 };
 
 #define ROUTE_CHAINS 64

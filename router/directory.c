@@ -15,16 +15,8 @@ struct table {
     uint32_t pool_size[TENANT_POOLS_MAX];
 };
 
-/* Cells of the table in use by their names; made anew when it has changed. */
-struct names {
-    size_t mask;
-    const struct tenant **cells;
-    bool stale;
-};
-
 struct directory {
     struct table now, staged;
-    struct names names;
     struct token_keys keys;
     bool loaded, in_step;
 };
@@ -129,7 +121,6 @@ void directory_free(struct directory *d)
     if (d) {
         table_fini(&d->now);
         table_fini(&d->staged);
-        free(d->names.cells);
         free(d);
     }
 }
@@ -141,39 +132,6 @@ const struct tenant *directory_find(const struct directory *d, const struct uuid
     }
     const struct tenant *cell = table_cell(&d->now, id);
     return uuid_is_nil(&cell->id) ? NULL : cell;
-}
-
-static bool index_names(struct directory *d)
-{
-    struct names *n = &d->names;
-    size_t cells = (d->now.mask + 1) * 2;
-    free(n->cells);
-    n->cells = calloc(cells, sizeof(*n->cells));
-    n->mask = cells - 1;
-    n->stale = n->cells == NULL;
-    for (size_t i = 0; n->cells && i <= d->now.mask; i++) {
-        const struct tenant *t = &d->now.cells[i];
-        size_t at = (size_t)str_hash(slice_of(t->slug)) & n->mask;
-        while (!uuid_is_nil(&t->id) && n->cells[at]) {
-            at = (at + 1) & n->mask;
-        }
-        if (!uuid_is_nil(&t->id)) {
-            n->cells[at] = t;
-        }
-    }
-    return !n->stale;
-}
-
-const struct tenant *directory_find_slug(struct directory *d, struct slice slug)
-{
-    if ((d->names.stale || !d->names.cells) && !index_names(d)) {
-        return NULL;
-    }
-    size_t at = (size_t)str_hash(slug) & d->names.mask;
-    while (d->names.cells[at] && !slice_eq(slice_of(d->names.cells[at]->slug), slug)) {
-        at = (at + 1) & d->names.mask;
-    }
-    return d->names.cells[at];
 }
 
 const struct token_keys *directory_keys(const struct directory *d)
@@ -225,12 +183,10 @@ void directory_swap(struct directory *d)
     d->now = d->staged;
     memset(&d->staged, 0, sizeof(d->staged));
     d->loaded = true;
-    d->names.stale = true;
 }
 
 enum err directory_put(struct directory *d, const struct tenant *t)
 {
-    d->names.stale = true;
     return table_put(&d->now, t);
 }
 
@@ -243,7 +199,6 @@ void directory_remove(struct directory *d, const struct uuid *id)
     if (!uuid_is_nil(&cell->id)) {
         count_pool(&d->now, cell->pool, -1);
         d->now.count--;
-        d->names.stale = true;
         close_hole(&d->now, (size_t)(cell - d->now.cells));
     }
 }

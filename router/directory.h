@@ -14,8 +14,6 @@ void directory_free(struct directory *d);
 
 /* Borrowed until the next change; NULL when unknown. */
 const struct tenant *directory_find(const struct directory *d, const struct uuid *id);
-/* The one whose public name that is. The first call after a change makes an index of all names. NULL: unknown, or no memory. */
-const struct tenant *directory_find_slug(struct directory *d, struct slice slug);
 const struct token_keys *directory_keys(const struct directory *d);
 size_t directory_count(const struct directory *d);
 /* Pools that have at least one tenant. */

@@ -311,28 +311,12 @@ static enum err check_origin(const struct flow *f, const struct exchange *x,
     return from == ORIGIN_OWN || (from == ORIGIN_UNKNOWN && !must) ? OK : E_FOREIGN_ORIGIN;
 }
 
-/* Whoever has no public name, or may not be reached by it now, is not there. */
-static enum err find_slug(const struct flow *f, struct exchange *x, struct slice slug)
-{
-    if (!directory_loaded(f->directory)) {
-        return E_UNAVAILABLE;
-    }
-    const struct tenant *t = directory_find_slug(f->directory, slug);
-    if (!t) {
-        return directory_in_step(f->directory) ? E_NOT_FOUND : E_UNAVAILABLE;
-    }
-    struct uuid id = t->id;
-    enum err e = gate_tenant(f, x, &id);
-    return e == E_TENANT_SUSPENDED ? E_NOT_FOUND : e;
-}
-
 /* Who asks, and of which practice. */
 static enum err identify(const struct flow *f, struct exchange *x, const struct route_entry *row,
                          struct slice first_name)
 {
     if (row->by_link) {
-        bool by_name = strstr(row->pattern, "/{slug}") != NULL;
-        TRY(by_name ? find_slug(f, x, first_name) : find_link(f, x, first_name));
+        TRY(find_link(f, x, first_name));
     } else if (!row->open) {
         TRY(authenticate(f, x));
         TRY(gate_tenant(f, x, &x->principal.tenant));

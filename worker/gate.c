@@ -82,24 +82,12 @@ static enum err check_link(const struct call *c, const struct route_match *match
     return check_state(c);
 }
 
-/* The router knows whose name it is; which practices are open to the public they say themselves. */
-static enum err check_slug(const struct call *c, const struct route_match *match)
-{
-    if (!c->req->has_tenant || !slice_eq(match->params[0], slice_of(c->req->tenant.slug)) ||
-        !tenant_code_valid(slice_of(c->req->tenant.code))) {
-        return E_NOT_FOUND;
-    }
-    enum err e = check_state(c);
-    return e == E_TENANT_SUSPENDED ? E_NOT_FOUND : e;
-}
-
 /* The router verified the token; what it says must still fit the practice it named. */
 static enum err check_access(struct call *c, const struct route_match *match)
 {
     const struct frame_request *req = c->req;
     if (c->route->open) {
-        bool by_name = c->route->by_link && strstr(c->route->path, "/{slug}");
-        return by_name ? check_slug(c, match) : c->route->by_link ? check_link(c, match) : OK;
+        return c->route->by_link ? check_link(c, match) : OK;
     }
     if (!req->principal.present) {
         return E_UNAUTHENTICATED;

@@ -68,7 +68,6 @@ static const struct {
     [T_FILE] = { "string", "" },
     [T_WORDS] = { "array", ",\"minItems\":1,\"uniqueItems\":true" },
     [T_SPANS] = { "array", "" },
-    [T_DOC] = { NULL, "" },
     [T_IDS] = { "array", ",\"maxItems\":200,\"items\":{\"type\":\"string\",\"format\":\"uuid\","
                          "\"description\":"
                          "\"A number may follow behind a colon: ID:45\"}" },
@@ -132,7 +131,6 @@ static void write_bounds(struct sbuf *b, const struct param *p)
     if (p->type == T_SPANS) {
         write_spans(b, p);
     }
-
     if (p->type != T_TEXT && p->type != T_INT) {
         return;
     }
@@ -157,11 +155,7 @@ static void write_default_list(struct sbuf *b, const char *fallback)
 void openapi_schema_param(struct sbuf *b, const struct param *p)
 {
     sbuf_char(b, '{');
-    if (p->type == T_DOC) {
-        sbuf_fmt(b, "\"type\":\"%s\"", p->choices);
-    } else {
-        write_type(b, p->type, p->nullable);
-    }
+    write_type(b, p->type, p->nullable);
     write_bounds(b, p);
     if (p->fallback) {
         sbuf_text(b, ",\"default\":");

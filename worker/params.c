@@ -52,7 +52,7 @@ static bool type_is_list(enum type t)
 static bool choices_fit(const struct param *row)
 {
     bool asked = row->type == T_CHOICE || row->type == T_WORDS;
-    return row->type == T_SPANS || row->type == T_DOC || asked == (row->choices != NULL);
+    return row->type == T_SPANS || asked == (row->choices != NULL);
 }
 
 static enum err compile_fallback(const struct param *row, struct value *out, struct sbuf *why)
@@ -81,8 +81,7 @@ static enum err compile_row(const struct route *r, struct params_plan *out, cons
     }
     int index = row->in == IN_PATH ? pattern_index(r->path, row->name) : 0;
     if (out->count == ROUTE_PARAMS_LIMIT || index < 0 || !row->in || !type_is_input(row->type) ||
-        !choices_fit(row) ||
-        ((type_is_list(row->type) || row->type == T_DOC) && row->in != IN_BODY)) {
+        !choices_fit(row) || (type_is_list(row->type) && row->in != IN_BODY)) {
         sbuf_fmt(why, "parameter \"%s\": %s", row->name,
                  out->count == ROUTE_PARAMS_LIMIT ? "too many parameters"
                  : index < 0                      ? "the path has no such {name}"
@@ -314,14 +313,8 @@ static void wrong_type(struct reader *r, const struct param *row)
         { T_BOOL, "Debe ser true o false", "It must be true or false" },
         { T_TEXT, "Debe ser un texto", "It must be a string" },
         { T_WORDS, "Debe ser una lista de textos", "It must be a list of strings" },
-        { T_DOC, "Debe ser un objeto", "It must be an object" },
-        { T_DOC, "Debe ser una lista", "It must be a list" },
     };
-    size_t i = row->type == T_INT        ? 0
-               : row->type == T_BOOL     ? 1
-               : type_is_list(row->type) ? 3
-               : row->type == T_DOC      ? 4 + (row->choices[0] == 'a')
-                                         : 2;
+    size_t i = row->type == T_INT ? 0 : row->type == T_BOOL ? 1 : type_is_list(row->type) ? 3 : 2;
     refuse(r, pointer_to(r, slice_of(row->name), true), "wrong_type", texts[i].es, texts[i].en);
 }
 
@@ -372,14 +365,12 @@ static void take_member(struct reader *r, size_t i, struct json_object *o)
     enum json_type want = row->type == T_INT        ? json_type_int
                           : row->type == T_BOOL     ? json_type_boolean
                           : type_is_list(row->type) ? json_type_array
-                          : row->type == T_DOC
-                              ? row->choices[0] == 'a' ? json_type_array : json_type_object
-                              : json_type_string;
+                                                    : json_type_string;
     if (json_object_get_type(o) != want) {
         wrong_type(r, row);
         return;
     }
-    if (type_is_list(row->type)) {
+    if (want == json_type_array) {
         take_list(r, i, o);
     } else if (want == json_type_string) {
         take_text(r, i,

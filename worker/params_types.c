@@ -616,8 +616,6 @@ const struct params_fault *params_text(const struct param *row, struct slice s, 
         return check_words(row, s, arena, out);
     case T_SPANS:
         return check_spans(row, s, arena, out);
-    case T_DOC:
-        return (int64_t)s.n > row->max ? &too_long : keep(s, arena, out);
     case T_IDS:
         return check_ids(row, s, arena, out);
     case T_CURSOR: /* page.c looks inside */

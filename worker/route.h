@@ -30,7 +30,6 @@ enum type {
     T_WORDS,    /* a list of words of .choices, none twice: '{see,cancel}' */
     T_SPANS, /* a list of times of one day, in order, none over another: '{09:00-14:00,16:00-02:00}' (the next day). With .choices (the days'
                 names) of a week, in any order, none twice: '{monday 09:00-14:00,monday 11:00-11:15 odd break}'. At most .max of them */
-    T_DOC, /* any object or array, as .choices says ("object", "array"), of at most .max bytes of compact JSON: who takes it judges what is in it */
     T_IDS, /* a list of ids, none twice, each perhaps with a number from .min to .max behind a colon: '{ID,ID:45}' */
     /* columns only */
     T_INSTANT, /* timestamptz -> "2026-07-01T15:00:00Z" */
@@ -140,9 +139,9 @@ struct route {
     const char *summary; /* one line, English, for OpenAPI */
     bool open;           /* no token: need must be PERM_NONE */
     bool
-        by_link; /* open, and runs as the practice of the link whose token is the path's first {token}, or whose public name is its {slug} */
-    bool form;   /* takes an HTML form (application/x-www-form-urlencoded) besides JSON */
-    bool page;   /* for people: HTML, not in OpenAPI; a browser gets refusals as pages too */
+        by_link; /* open, and runs as the practice of the link whose token is the path's first {token} */
+    bool form; /* takes an HTML form (application/x-www-form-urlencoded) besides JSON */
+    bool page; /* for people: HTML, not in OpenAPI; a browser gets refusals as pages too */
     const char *
         back; /* a page: what a person can mend is said there, 303 to BACK?problem=CODE; {names} as in location */
     enum perm need;
@@ -201,11 +200,10 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     recovery_routes[], invitation_routes[], joining_routes[], email_routes[],
     second_factor_routes[], step_up_routes[], business_factor_routes[], me_routes[],
     business_routes[], staff_routes[], role_routes[], api_key_routes[], service_routes[],
-    asset_routes[], public_routes[], public_book_routes[], service_intake_routes[],
-    waitlist_routes[], waitlist_offer_routes[], waitlist_work_routes[], client_routes[],
-    appointment_routes[], series_routes[], series_change_routes[], visit_step_routes[],
-    hold_routes[], agenda_routes[], calendar_routes[], holiday_routes[], link_routes[],
-    link_open_routes[], guest_routes[], proposal_routes[], booking_policy_routes[],
+    asset_routes[], waitlist_routes[], waitlist_offer_routes[], waitlist_work_routes[],
+    client_routes[], appointment_routes[], series_routes[], series_change_routes[],
+    visit_step_routes[], hold_routes[], agenda_routes[], calendar_routes[], holiday_routes[],
+    link_routes[], link_open_routes[], guest_routes[], proposal_routes[], booking_policy_routes[],
     opening_hours_routes[], branding_routes[], schedule_routes[], schedule_exception_routes[],
     service_staff_routes[], availability_routes[], guest_landing_routes[], guest_session_routes[],
     guest_move_routes[], guest_cancel_routes[], guest_profile_routes[], guest_leave_routes[],

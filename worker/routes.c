@@ -55,9 +55,8 @@ static const char *access_fault(const struct route *r)
         return "comes by a link, so it is open";
     }
     const char *name = strchr(r->path, '{');
-    if (r->by_link &&
-        (!name || (strncmp(name, "{token}", 7) != 0 && strncmp(name, "{slug}", 6) != 0))) {
-        return "comes by a link, so the first name in its path is {token} or {slug}";
+    if (r->by_link && (!name || strncmp(name, "{token}", 7) != 0)) {
+        return "comes by a link, so the first name in its path is {token}";
     }
     return NULL;
 }

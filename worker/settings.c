@@ -75,8 +75,6 @@ const struct conf_row settings_rows[] = {
       .fallback = "no-reply@localhost", .doc = "sender of messages" },
     { .name = "mail_dir", .type = CONF_TEXT, .offset = AT(mail_dir), .reload = true, .fallback = "",
       .doc = "folder where the jobs slot writes each message as a file; empty: messages wait" },
-    FIXED(proof_bits, 0, 30, "18",
-          "work that the public does for a booking: so many zero bits of a hash; 0: none"),
     TEXT(sandbox, "on", SANDBOX_DOC),
     { 0 },
 };
@@ -160,7 +158,6 @@ enum err settings_secrets(const struct worker_settings *s, struct worker_secrets
     }
     if (e == OK) {
         e = secret_login_password(out->pool_key, "mail", out->mail_key);
-        e = e == OK ? secret_login_password(out->pool_key, "proof", out->proof_key) : e;
     }
     if (e != OK) {
         explicit_bzero(out, sizeof(*out));

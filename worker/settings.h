@@ -36,7 +36,7 @@ struct worker_settings {
     int64_t refresh_grace;   /* ms */
     int64_t step_up_within;  /* ms */
     int64_t password_memory; /* bytes of argon2id */
-    int64_t proof_bits, password_ops;
+    int64_t password_ops;
     char public_url[CONF_TEXT_MAX]; /* where people reach Gremio, without a slash at the end */
     char mail_from[CONF_TEXT_MAX];
     char mail_dir[CONF_TEXT_MAX]; /* empty: messages stay queued */
@@ -49,8 +49,7 @@ struct worker_secrets {
     char sealing_key[SECRET_KEY_TEXT];
     char auth_password[SECRET_PASSWORD_MAX];
     char jobs_password[SECRET_PASSWORD_MAX];
-    char mail_key[SECRET_KEY_TEXT];  /* derived from the pool key; seals what waits in outboxes */
-    char proof_key[SECRET_KEY_TEXT]; /* so is this; signs what the public works on (work_proof.h) */
+    char mail_key[SECRET_KEY_TEXT]; /* derived from the pool key; seals what waits in outboxes */
 };
 
 extern const struct conf_row settings_rows[];

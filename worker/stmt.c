@@ -61,7 +61,6 @@ static Oid type_oid(enum type t)
     case T_FILE:
     case T_WORDS:
     case T_SPANS:
-    case T_DOC:
     case T_IDS:
     case T_INSTANT:
     case T_ZONED:

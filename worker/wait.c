@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* Who leaves an offer waits on: how often is a rule of the jobs slot, which passes them over in the end. */
 #include "worker/wait.h"
 
 #define STAFF  VISIT_STAFF

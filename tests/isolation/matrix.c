@@ -421,7 +421,6 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "allocation:arwd\n"
                                       "appointment:arw\n"
                                       "appointment_event:ar\n"
-                                      "appointment_intake:ar\n"
                                       "asset:arw\n"
                                       "booking_policy:rw\n"
                                       "branding:rw\n"
@@ -448,8 +447,7 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "service_staff:ard\n"
                                       "staff:arw\n"
                                       "waitlist:arw\n"
-                                      "waitlist_offer:arw\n"
-                                      "work_proof:ard\n";
+                                      "waitlist_offer:arw\n";
 
 Test(matrix, every_schema_has_exactly_its_grants)
 {

@@ -251,8 +251,7 @@ static bool has_reach(const char *need)
  * tests/system/auth.c, tests/system/sessions.c. */
 static bool skipped(const struct operation *op)
 {
-    return about(op, "public") || /* whoever asks: tests/system/public_booking.c */
-           (about(op, "auth") && strcmp(op->method, "GET") != 0 && catalog_needs_token(op));
+    return about(op, "auth") && strcmp(op->method, "GET") != 0 && catalog_needs_token(op);
 }
 
 /* 0: anything but a refusal of the caller. */

@@ -18,7 +18,7 @@ struct ids {
     const char *client, *service, *staff, *appointment;
     const char *invitation, *link, *proposal, *role, *key; /* NULL: one that is nowhere */
     const char *schedule, *exception, *asset, *entry, *series;
-    const char *hold, *feed, *offer, *slug; /* their tokens; catalog_tokens' */
+    const char *hold, *feed, *offer; /* their tokens; catalog_tokens' */
 };
 
 #define CATALOG_MAX 200
@@ -29,7 +29,7 @@ struct ids catalog_things(struct api *owner, const char *name, const char *staff
 
 /* Holds the next time that their staff has for their service. */
 void catalog_hold(struct api *owner, struct ids *ids);
-/* That, a calendar of the owner's, what is offered to somebody who waits, and the practice open to the public. */
+/* That, a calendar of the owner's, and what is offered to somebody who waits. */
 void catalog_tokens(struct api *owner, struct ids *ids);
 
 /* All operations; the document stays in memory until the process ends. The test fails when there is no document. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
-/* The people a practice serves. All of it is rows, but for who may be the same person. */
-#include "worker/call.h"
+/* The people a practice serves. All of it is rows: no handler. */
+#include "worker/route.h"
 
-#define CLIENT_OUT                                                                          \
-    "id, name, given_name, family_name, email, phone, birth_date, locale, notes, visits,"   \
-    " last_visit_at, no_shows, last_no_show_at, source, archived_at, version, created_at, " \
-    "updated_at"
+#define CLIENT_OUT                                                                        \
+    "id, name, given_name, family_name, email, phone, birth_date, locale, notes, visits," \
+    " last_visit_at, no_shows, last_no_show_at, archived_at, version, created_at, updated_at"
 
 static const struct column client_columns[] = {
     { "id", T_UUID, NULL },
@@ -21,7 +20,6 @@ static const struct column client_columns[] = {
     { "last_visit_at", T_INSTANT, "When the latest of them began" },
     { "no_shows", T_INT, "Visits that the client missed" },
     { "last_no_show_at", T_INSTANT, "When the latest of them would have begun" },
-    { "source", T_TEXT, "staff; public: booked by themselves" },
     { "archived_at", T_INSTANT, NULL },
     { "version", T_INT, NULL },
     { "created_at", T_INSTANT, NULL },
@@ -114,32 +112,6 @@ static const char client_change_sql[] =
 static const char client_probe_sql[] =
     "SELECT 1 FROM client WHERE id = :id AND :scope(client client)";
 
-static const struct stmt client_known = {
-    "known",
-    "SELECT 1 FROM client k WHERE k.id = :id AND :scope(client k)",
-};
-
-static const struct stmt client_matches = {
-    "matches",
-    "SELECT " CLIENT_OUT " FROM client o WHERE o.id <> :id AND o.archived_at IS NULL"
-    " AND EXISTS (SELECT FROM client k WHERE k.id = :id AND (k.email = o.email"
-    " OR k.phone = o.phone)) AND :scope(client o) ORDER BY o.created_at, o.id",
-};
-
-static const struct stmt *const client_match_stmts[] = { &client_known, &client_matches, NULL };
-
-/* A list without rows would not say that there is no such client. */
-static enum err match(struct call *c)
-{
-    PGresult *rows;
-    TRY(call_query(c, &client_known, &rows));
-    if (PQntuples(rows) == 0) {
-        return call_refuse(c, E_NOT_FOUND, NULL, NULL);
-    }
-    TRY(call_query(c, &client_matches, &rows));
-    return call_answer(c, rows);
-}
-
 const struct route client_routes[] = {
     {
         .method = M_GET,
@@ -210,19 +182,6 @@ const struct route client_routes[] = {
         .shape = SHAPE_NONE,
         .success = 204,
         .if_match = true,
-    },
-    {
-        .method = M_GET,
-        .path = "/api/v1/clients/{id}/matches",
-        .summary = "Other clients with the same e-mail address or phone: perhaps the same person",
-        .need = PERM_CLIENT_READ,
-        .cost = COST_FAST,
-        .params = client_one_params,
-        .columns = client_columns,
-        .stmts = client_match_stmts,
-        .handler = match,
-        .shape = SHAPE_PAGE,
-        .success = 200,
     },
     { 0 },
 };
