@@ -421,6 +421,7 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "allocation:arwd\n"
                                       "appointment:arw\n"
                                       "appointment_event:ar\n"
+                                      "appointment_intake:ar\n"
                                       "asset:arw\n"
                                       "booking_policy:rw\n"
                                       "branding:rw\n"
@@ -443,7 +444,8 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "service:arw\n"
                                       "service_need:ard\n"
                                       "service_staff:ard\n"
-                                      "staff:arw\n";
+                                      "staff:arw\n"
+                                      "used_proof:ard\n";
 
 Test(matrix, every_schema_has_exactly_its_grants)
 {

@@ -22,7 +22,10 @@
     NUMBER("day_visits") ", "                                               \
     NUMBER("day_minutes") ", "                                              \
     NUMBER("week_visits") ", "                                              \
-    NUMBER("week_minutes") ", version, updated_at"
+    NUMBER("week_minutes") ", "                                             \
+    SWITCH("public_booking") ", "                                           \
+    SWITCH("public_approval") ", "                                          \
+    NUMBER("open_per_client") ", version, updated_at"
 /* clang-format on */
 
 static const struct column policy_columns[] = {
@@ -41,6 +44,10 @@ static const struct column policy_columns[] = {
     { "day_minutes", T_INT, "So many minutes of a day; 0: no limit" },
     { "week_visits", T_INT, "Of a week, Monday to Sunday" },
     { "week_minutes", T_INT, NULL },
+    { "public_booking", T_BOOL, "Whether people without an account may book" },
+    { "public_approval", T_BOOL, "What they book is requested until staff confirm it" },
+    { "open_per_client", T_INT,
+      "So many visits to come one e-mail or phone may book that way; 0: no limit" },
     { "version", T_INT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },
@@ -62,6 +69,9 @@ static const struct param policy_params[] = {
     { .name = "day_minutes", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
     { .name = "week_visits", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1000 },
     { .name = "week_minutes", .in = IN_BODY, .type = T_INT, .min = 0, .max = 10080 },
+    { .name = "public_booking", .in = IN_BODY, .type = T_BOOL },
+    { .name = "public_approval", .in = IN_BODY, .type = T_BOOL },
+    { .name = "open_per_client", .in = IN_BODY, .type = T_INT, .min = 0, .max = 100 },
     { 0 },
 };
 
@@ -83,7 +93,10 @@ static const char policy_change_sql[] =
     GIVEN("day_visits") ", "
     GIVEN("day_minutes") ", "
     GIVEN("week_visits") ", "
-    GIVEN("week_minutes") ")), version = version + 1, updated_at = now()"
+    GIVEN("week_minutes") ", "
+    GIVEN("public_booking") ", "
+    GIVEN("public_approval") ", "
+    GIVEN("open_per_client") ")), version = version + 1, updated_at = now()"
     " WHERE version = :if_version RETURNING " POLICY_OUT;
 /* clang-format on */
 

@@ -2,9 +2,9 @@
 /* The people a practice serves. All of it is rows: no handler. */
 #include "worker/route.h"
 
-#define CLIENT_OUT                                                                             \
-    "id, name, given_name, family_name, email, phone, birth_date, locale, notes, archived_at," \
-    " version, created_at, updated_at"
+#define CLIENT_OUT                                                                        \
+    "id, name, given_name, family_name, email, phone, birth_date, locale, notes, source," \
+    " archived_at, version, created_at, updated_at"
 
 static const struct column client_columns[] = {
     { "id", T_UUID, NULL },
@@ -16,6 +16,7 @@ static const struct column client_columns[] = {
     { "birth_date", T_DATE, NULL },
     { "locale", T_TEXT, "BCP 47" },
     { "notes", T_TEXT, NULL },
+    { "source", T_TEXT, "staff, or public: who booked without an account" },
     { "archived_at", T_INSTANT, NULL },
     { "version", T_INT, NULL },
     { "created_at", T_INSTANT, NULL },
