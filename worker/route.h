@@ -140,9 +140,10 @@ struct route {
     const char *summary; /* one line, English, for OpenAPI */
     bool open;           /* no token: need must be PERM_NONE */
     bool
-        by_link; /* open, and runs as the practice of the link whose token is the path's first {token} */
-    bool form; /* takes an HTML form (application/x-www-form-urlencoded) besides JSON */
-    bool page; /* for people: HTML, not in OpenAPI; a browser gets refusals as pages too */
+        by_link; /* open, and runs as the practice that the path's first name says: {token} a link's token, {slug} the practice's public name. Of those who
+                  * come by slug nothing is known: they reach all, and the handler shows what is public */
+    bool form;   /* takes an HTML form (application/x-www-form-urlencoded) besides JSON */
+    bool page;   /* for people: HTML, not in OpenAPI; a browser gets refusals as pages too */
     const char *
         back; /* a page: what a person can mend is said there, 303 to BACK?problem=CODE; {names} as in location */
     enum perm need;
