@@ -41,6 +41,8 @@ const struct route *const route_tables[] = {
     link_open_routes,
     proposal_routes,
     guest_routes,
+    public_read_routes,
+    public_book_routes,
     guest_landing_routes,
     guest_session_routes,
     guest_move_routes,

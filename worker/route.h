@@ -204,6 +204,6 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     branding_routes[], schedule_routes[], schedule_exception_routes[], service_staff_routes[],
     availability_routes[], guest_landing_routes[], guest_session_routes[], guest_move_routes[],
     guest_cancel_routes[], guest_profile_routes[], service_intake_routes[], client_match_routes[],
-    guest_leave_routes[], openapi_routes[];
+    public_read_routes[], public_book_routes[], guest_leave_routes[], openapi_routes[];
 
 #endif

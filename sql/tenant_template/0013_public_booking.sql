@@ -30,7 +30,7 @@ CREATE TABLE used_proof(
   digest bytea PRIMARY KEY CHECK (length(digest) = 32),
   expires_at timestamptz NOT NULL);
 CREATE INDEX used_proof_expires ON used_proof(expires_at);
-GRANT SELECT, INSERT, DELETE ON used_proof TO :tenant;
+GRANT SELECT, INSERT, UPDATE, DELETE ON used_proof TO :tenant;  -- UPDATE: to pass over rows that another sweep has
 
 -- Whether strangers may book, whether staff confirm what they book, how many visits to come one e-mail or phone may have: 0: any number. Workers of the
 -- version before write none of them.

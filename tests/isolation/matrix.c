@@ -445,7 +445,7 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "service_need:ard\n"
                                       "service_staff:ard\n"
                                       "staff:arw\n"
-                                      "used_proof:ard\n";
+                                      "used_proof:arwd\n";
 
 Test(matrix, every_schema_has_exactly_its_grants)
 {
