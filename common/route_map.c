@@ -30,6 +30,12 @@ bool route_map_pattern_valid(struct slice pattern)
     return names <= ROUTE_PARAMS_MAX;
 }
 
+bool route_map_by_slug(const struct route_entry *e)
+{
+    const char *name = strchr(e->pattern, '{');
+    return e->by_link && name && strncmp(name, "{slug}", 6) == 0;
+}
+
 /* How a path met one pattern. */
 struct trial {
     uint64_t literals; /* top bit: the first segment was literal, and so on; the larger wins */

@@ -19,9 +19,9 @@ struct route_entry {
     char pattern
         [ROUTE_PATTERN_MAX]; /* "/api/v1/clients/{id}": literal segments or whole-segment names */
     bool
-        by_link; /* its first {name} is a link's token (common/link_token.h), which names the practice */
-    bool form; /* takes application/x-www-form-urlencoded besides JSON */
-    bool page; /* is for people: a browser gets refusals as HTML */
+        by_link; /* its first {name} names the practice: {token} is a link's (common/link_token.h), {slug} the practice's public name */
+    bool form;   /* takes application/x-www-form-urlencoded besides JSON */
+    bool page;   /* is for people: a browser gets refusals as HTML */
 };
 
 #define ROUTE_CHAINS 64
@@ -45,6 +45,8 @@ struct route_match {
 /* Starts with '/', shorter than ROUTE_PATTERN_MAX, printable ASCII, braces only around whole segments, at most
  * ROUTE_PARAMS_MAX of those. */
 bool route_map_pattern_valid(struct slice pattern);
+/* The practice is named by its {slug}, not by a link's {token}. Routers that do not know that find no link in it, and no practice. */
+bool route_map_by_slug(const struct route_entry *e);
 /* Once all rows are there, and again after each change. */
 void route_map_index(struct route_map *map);
 /* map is indexed. path is decoded and normalised ("/a/b"). A literal segment wins over a {name}. HEAD matches a GET row. */

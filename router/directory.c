@@ -8,9 +8,16 @@
 
 #define CELLS_MIN 64
 
+/* Whose a public name is. */
+struct name {
+    struct uuid id; /* nil: an empty cell */
+    char slug[TENANT_SLUG_MAX];
+};
+
 struct table {
     size_t count, mask;
     struct tenant *cells; /* a nil id marks an empty cell */
+    struct name *names;   /* as many cells; a row without a slug has none here */
     unsigned pools;
     uint32_t pool_size[TENANT_POOLS_MAX];
 };
@@ -29,18 +36,75 @@ static size_t home_of(const struct table *t, const struct uuid *id)
 static void table_fini(struct table *t)
 {
     free(t->cells);
+    free(t->names);
     memset(t, 0, sizeof(*t));
 }
+
+/* ---- names ---- */
+
+static size_t home_of_name(const struct table *t, struct slice slug)
+{
+    return (size_t)str_hash(slug) & t->mask;
+}
+
+/* The cell of slug, or the empty one where it would go. */
+static struct name *name_cell(const struct table *t, struct slice slug)
+{
+    size_t at = home_of_name(t, slug);
+    while (!uuid_is_nil(&t->names[at].id) && !slice_eq(slice_of(t->names[at].slug), slug)) {
+        at = (at + 1) & t->mask;
+    }
+    return &t->names[at];
+}
+
+/* Of two rows with one name, which there are while a name changes hands, the one that came last has it. */
+static void name_put(struct table *t, const struct uuid *id, const char *slug)
+{
+    if (slug[0]) {
+        struct name *cell = name_cell(t, slice_of(slug));
+        cell->id = *id;
+        memcpy(cell->slug, slug, strlen(slug) + 1);
+    }
+}
+
+static void name_remove(struct table *t, const struct tenant *row)
+{
+    struct name *cell = name_cell(t, slice_of(row->slug));
+    if (row->slug[0] == '\0' || !uuid_eq(&cell->id, &row->id)) {
+        return;
+    }
+    size_t hole = (size_t)(cell - t->names);
+    for (size_t at = (hole + 1) & t->mask; !uuid_is_nil(&t->names[at].id);
+         at = (at + 1) & t->mask) {
+        size_t home = home_of_name(t, slice_of(t->names[at].slug));
+        if (((at - home) & t->mask) >= ((at - hole) & t->mask)) {
+            t->names[hole] = t->names[at];
+            hole = at;
+        }
+    }
+    memset(&t->names[hole], 0, sizeof(t->names[hole]));
+}
+
+/* ---- rows ---- */
 
 static enum err table_size(struct table *t, size_t cells)
 {
     struct tenant *fresh = calloc(cells, sizeof(*fresh));
-    if (!fresh) {
+    struct name *names = calloc(cells, sizeof(*names));
+    if (!fresh || !names) {
+        free(fresh);
+        free(names);
         return E_NOMEM;
     }
     struct table old = *t;
     t->cells = fresh;
+    t->names = names;
     t->mask = cells - 1;
+    for (size_t i = 0; old.names && i <= old.mask; i++) {
+        if (!uuid_is_nil(&old.names[i].id)) {
+            name_put(t, &old.names[i].id, old.names[i].slug);
+        }
+    }
     for (size_t i = 0; old.cells && i <= old.mask; i++) {
         if (!uuid_is_nil(&old.cells[i].id)) {
             size_t at = home_of(t, &old.cells[i].id);
@@ -51,6 +115,7 @@ static enum err table_size(struct table *t, size_t cells)
         }
     }
     free(old.cells);
+    free(old.names);
     return OK;
 }
 
@@ -85,9 +150,11 @@ static enum err table_put(struct table *t, const struct tenant *row)
         t->count++;
     } else {
         count_pool(t, cell->pool, -1);
+        name_remove(t, cell);
     }
     count_pool(t, row->pool, 1);
     *cell = *row;
+    name_put(t, &row->id, row->slug);
     return OK;
 }
 
@@ -132,6 +199,14 @@ const struct tenant *directory_find(const struct directory *d, const struct uuid
     }
     const struct tenant *cell = table_cell(&d->now, id);
     return uuid_is_nil(&cell->id) ? NULL : cell;
+}
+
+const struct tenant *directory_find_slug(const struct directory *d, struct slice slug)
+{
+    if (slug.n == 0 || slug.n >= TENANT_SLUG_MAX) {
+        return NULL;
+    }
+    return directory_find(d, &name_cell(&d->now, slug)->id);
 }
 
 const struct token_keys *directory_keys(const struct directory *d)
@@ -198,6 +273,7 @@ void directory_remove(struct directory *d, const struct uuid *id)
     struct tenant *cell = table_cell(&d->now, id);
     if (!uuid_is_nil(&cell->id)) {
         count_pool(&d->now, cell->pool, -1);
+        name_remove(&d->now, cell);
         d->now.count--;
         close_hole(&d->now, (size_t)(cell - d->now.cells));
     }

@@ -14,6 +14,8 @@ void directory_free(struct directory *d);
 
 /* Borrowed until the next change; NULL when unknown. */
 const struct tenant *directory_find(const struct directory *d, const struct uuid *id);
+/* The same by the practice's public name, as it is now. */
+const struct tenant *directory_find_slug(const struct directory *d, struct slice slug);
 const struct token_keys *directory_keys(const struct directory *d);
 size_t directory_count(const struct directory *d);
 /* Pools that have at least one tenant. */

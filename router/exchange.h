@@ -48,6 +48,7 @@ struct exchange {
     /* filled by flow */
     struct principal principal;
     bool by_link;    /* the path holds a link's token: it is logged as its route's pattern */
+    bool by_slug;    /* the path names the practice, and nobody says who asks */
     bool page;       /* a person reads the answer: refusals are pages */
     bool has_cookie; /* the principal comes from the guest's cookie */
     bool has_tenant;
@@ -55,9 +56,9 @@ struct exchange {
     struct uuid
         source; /* whose share it takes: the tenant's id, without one the client's address */
     enum slot_kind kind;
-    bool admitted;   /* counted by admit; released exactly once */
-    bool shed;       /* refused because too much is asked */
-    bool by_address; /* ... by its address, not by its practice */
+    bool admitted;  /* counted by admit; released exactly once */
+    bool shed;      /* refused because too much is asked */
+    const char *by; /* ... by whose rate: "tenant", "address", "public" */
 
     /* filled by dispatch */
     void *pending; /* dispatch's own entry while X_QUEUED .. X_STARTED */

@@ -50,10 +50,12 @@ static void refuse(struct exchange *x, enum err e)
 static void refuse_rate(const struct flow *f, struct exchange *x)
 {
     char limit[96], state[32];
-    const char *what = x->by_address ? "address" : "tenant";
-    int64_t rate = x->by_address ? f->settings->link_rate : f->settings->tenant_rate;
-    snprintf(limit, sizeof(limit), "\"%s\";q=%" PRId64 ";w=1", what, rate);
-    snprintf(state, sizeof(state), "\"%s\";r=0;t=1", what);
+    const struct settings *s = f->settings;
+    int64_t rate = x->by[0] == 'a'   ? s->link_rate
+                   : x->by[0] == 'p' ? s->public_rate
+                                     : s->tenant_rate;
+    snprintf(limit, sizeof(limit), "\"%s\";q=%" PRId64 ";w=1", x->by, rate);
+    snprintf(state, sizeof(state), "\"%s\";r=0;t=1", x->by);
     x->shed = true;
     http_problem(x, E_RATE_LIMITED,
                  &(struct http_answer){ .ratelimit_policy = slice_of(limit),
@@ -281,6 +283,22 @@ static enum err gate_tenant(const struct flow *f, struct exchange *x, const stru
     return E_INTERNAL;
 }
 
+/* The practice of that public name, if it is at work. Every other goes to a slot without one, and so does a name that is nobody's: the answer is the same, so
+ * that nobody learns which practices there are. */
+static enum err find_slug(const struct flow *f, struct exchange *x, struct slice slug)
+{
+    const struct tenant *t = directory_find_slug(f->directory, slug);
+    if (!t && !directory_in_step(f->directory)) {
+        return E_UNAVAILABLE; /* it may only be new */
+    }
+    x->has_tenant = t && t->state == TENANT_ACTIVE;
+    if (x->has_tenant) {
+        x->tenant = *t;
+        x->source = t->id;
+    }
+    return OK;
+}
+
 /* The practice that the link in the path is of. A token that is none, or whose practice is not there, goes to a slot without
  * one: it answers as if the secret were wrong, so that nobody learns which practices there are. */
 static enum err find_link(const struct flow *f, struct exchange *x, struct slice text)
@@ -315,7 +333,9 @@ static enum err check_origin(const struct flow *f, const struct exchange *x,
 static enum err identify(const struct flow *f, struct exchange *x, const struct route_entry *row,
                          struct slice first_name)
 {
-    if (row->by_link) {
+    if (x->by_slug) {
+        TRY(find_slug(f, x, first_name));
+    } else if (row->by_link) {
         TRY(find_link(f, x, first_name));
     } else if (!row->open) {
         TRY(authenticate(f, x));
@@ -324,19 +344,24 @@ static enum err identify(const struct flow *f, struct exchange *x, const struct 
     return check_origin(f, x, row);
 }
 
-/* Who comes by a link takes of the address's own share first, so that guessing at links, or a guest who is a program, leaves
- * the practice most of its own. */
+/* Who comes by a link or as a stranger takes of the address's own share first, so that guessing at links, or a guest who is a program, leaves
+ * the practice most of its own. Strangers of many addresses together leave the rest of it to those who work there. */
 static enum err take_rates(const struct flow *f, struct exchange *x, const struct uuid *address)
 {
     const struct settings *s = f->settings;
     struct rate_rules link = { .per_s = s->link_rate, .burst = s->link_burst };
+    struct rate_rules strangers = { .per_s = s->public_rate, .burst = s->public_burst };
     struct rate_rules rules = { .per_s = s->tenant_rate, .burst = s->tenant_burst };
     int64_t now = clock_mono_us();
-    x->by_address = x->by_link || is_guest(x);
-    if (x->by_address) {
+    x->by = "address";
+    if (x->by_link || x->by_slug || is_guest(x)) {
         TRY(rate_take(f->link_rate, &link, address, now));
-        x->by_address = false;
     }
+    x->by = "public";
+    if (x->by_slug && x->has_tenant) {
+        TRY(rate_take(f->link_rate, &strangers, &x->source, now));
+    }
+    x->by = "tenant";
     return rate_take(f->rate, &rules, &x->source, now);
 }
 
@@ -399,7 +424,8 @@ static void on_head(struct exchange *x, void *arg)
     uint64_t max = row->max_body;
     memcpy(x->route, row->pattern, sizeof(x->route));
     x->kind = row->kind;
-    x->by_link = row->by_link;
+    x->by_slug = route_map_by_slug(row);
+    x->by_link = row->by_link && !x->by_slug;
     x->page = row->page && html_wanted(x->accept);
     enum err e = check_head(f, x, row, match.params[0], &max);
     if (e == OK) {
@@ -423,6 +449,11 @@ static enum err gate_again(const struct flow *f, struct exchange *x)
 {
     struct uuid id = x->tenant.id;
     if (!x->has_tenant) {
+        return OK;
+    }
+    if (x->by_slug) {
+        const struct tenant *t = directory_find(f->directory, &id);
+        x->has_tenant = t && t->state == TENANT_ACTIVE;
         return OK;
     }
     enum err e = gate_tenant(f, x, &id);

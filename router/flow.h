@@ -22,7 +22,8 @@ struct flow {
     struct directory *directory;
     struct token_cache *tokens;
     struct rate *rate;
-    struct rate *link_rate; /* of addresses that come by links */
+    struct rate *
+        link_rate; /* of addresses that come by links or by a practice's public name, and of those names */
     struct admit *admit;
     struct dispatch *dispatch;
     struct access_log *access_log;

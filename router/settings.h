@@ -29,8 +29,10 @@ struct settings {
     int64_t inflight_max;              /* requests, per process */
     int64_t inflight_per_tenant;       /* requests, per process */
     int64_t tenant_rate, tenant_burst; /* requests a second and at once, per process; rate 0: any */
-    int64_t link_rate, link_burst;     /* the same of one address that comes by links */
-    int64_t queue_max;                 /* requests per slot kind */
+    int64_t link_rate,
+        link_burst; /* the same of one address that comes by links, or as a stranger */
+    int64_t public_rate, public_burst;   /* of all strangers of one practice */
+    int64_t queue_max;                   /* requests per slot kind */
     int64_t queue_wait, slow_queue_wait; /* ms: of api, of the other kinds */
     int64_t request_timeout;             /* ms */
     int64_t slow_timeout;                /* ms */

@@ -29,7 +29,9 @@ const struct route *const route_tables[] = {
     asset_routes,
 
     service_staff_routes,
+    service_intake_routes,
     client_routes,
+    client_match_routes,
     appointment_routes,
     waitlist_routes,
     waitlist_offer_routes,
@@ -44,6 +46,8 @@ const struct route *const route_tables[] = {
     link_open_routes,
     proposal_routes,
     guest_routes,
+    public_read_routes,
+    public_book_routes,
     guest_landing_routes,
     guest_session_routes,
     guest_move_routes,

@@ -97,6 +97,16 @@ void call_set_digest(struct call *c, const char *name, struct slice secret)
     call_set(c, name, text);
 }
 
+void call_act_as_client(struct call *c, const char *id)
+{
+    c->builtins[BUILTIN_ME_MEMBER] = (struct value){ .present = true,
+                                                     .text = arena_text(c->arena, slice_of(id)) };
+    c->builtins[BUILTIN_ME_ROLE] = (struct value){ .present = true, .text = "guest" };
+    if (!c->builtins[BUILTIN_ME_MEMBER].text) {
+        c->unit->err = E_NOMEM;
+    }
+}
+
 static const struct stmt_plan *plan_of(const struct call *c, const struct stmt *s)
 {
     const struct stmt_plan *plan = routes_stmt(c->plan, s);

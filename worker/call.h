@@ -19,6 +19,9 @@ MUST_USE enum err call_renew_id(struct call *c);
 /* SHA-256 of what is known to whoever was given it, as bytea: "\\x..". */
 void call_set_digest(struct call *c, const char *name, struct slice secret);
 
+/* What follows is done by that client, as the history is told: on a route by slug, where nobody said who asks. */
+void call_act_as_client(struct call *c, const char *id);
+
 /* Runs one of route->stmts now. OK with *rows (PGRES_TUPLES_OK; freed with the request). On a database error
  * c->problem.err says what it means and the same error is returned: the handler returns it, the unit is rolled back. */
 MUST_USE enum err call_query(struct call *c, const struct stmt *s, PGresult **rows);

@@ -85,7 +85,7 @@ enum err exact_key(struct slice header, struct slice *key)
 bool exact_wanted(const struct call *c)
 {
     return c->req->idempotency_key.n > 0 && !method_is_safe(c->req->method) && c->req->has_tenant &&
-           c->req->principal.present && c->plan->kind != KIND_AUTH;
+           (c->req->principal.present || c->plan->by_slug) && c->plan->kind != KIND_AUTH;
 }
 
 /* What makes two requests the same: method, path, query, body. */
@@ -115,16 +115,29 @@ static bool is_guest(const struct call *c)
     return c->route->need == PERM_GUEST;
 }
 
-/* actor and key as statement values, in arena. */
-static enum err who_and_key(struct call *c, const char **actor, const char **key)
+static enum err take_key(struct call *c, struct slice *k)
 {
-    struct slice k;
-    if (exact_key(c->req->idempotency_key, &k) != OK) {
+    if (exact_key(c->req->idempotency_key, k) != OK) {
         problem_add(&c->problem, "Idempotency-Key", "invalid_key",
                     "Debe tener de 1 a 255 caracteres ASCII visibles",
                     "It must have 1 to 255 visible ASCII characters");
         return E_BAD_PARAM;
     }
+    return OK;
+}
+
+enum err exact_check(struct call *c)
+{
+    struct slice k;
+    bool keyed = c->req->idempotency_key.n > 0 && !method_is_safe(c->req->method);
+    return keyed ? take_key(c, &k) : OK;
+}
+
+/* actor and key as statement values, in arena. A stranger's actor is nobody. */
+static enum err who_and_key(struct call *c, const char **actor, const char **key)
+{
+    struct slice k;
+    TRY(take_key(c, &k));
     char *id = arena_take(c->arena, UUID_TEXT);
     *key = arena_text(c->arena, k);
     if (!id || !*key) {

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/link_token.h"
 #include "common/str.h"
+#include "worker/exact.h"
 #include "worker/role_cache.h"
 #include "worker/slot_env.h"
 
@@ -62,6 +63,18 @@ static enum err check_perms(struct call *c)
     return c->reach == REACH_NONE || !both ? E_FORBIDDEN : OK;
 }
 
+/* Whose public name it is the router knows. Comes behind the parameters: what is wrong with them is said whether there is such a practice or not, as it
+ * is where there is one that does not let strangers in. */
+static enum err check_slug(struct call *c, const struct route_match *match)
+{
+    const struct frame_request *req = c->req;
+    bool there = req->has_tenant && req->tenant.state == TENANT_ACTIVE &&
+                 slice_eq(match->params[0], slice_of(req->tenant.slug)) &&
+                 tenant_code_valid(slice_of(req->tenant.code));
+    c->reach = REACH_ALL;
+    return there ? OK : E_NOT_FOUND;
+}
+
 /* Whose link it is only the practice can say: without one nothing runs in it, and the answer is that of a link nobody knows. In auth
  * slots ext.link_find looks, and says what a practice's state means, so that guesses are counted alike whether there is one or not. */
 static enum err check_link(const struct call *c, const struct route_match *match)
@@ -87,7 +100,7 @@ static enum err check_access(struct call *c, const struct route_match *match)
 {
     const struct frame_request *req = c->req;
     if (c->route->open) {
-        return c->route->by_link ? check_link(c, match) : OK;
+        return c->route->by_link && !c->plan->by_slug ? check_link(c, match) : OK;
     }
     if (!req->principal.present) {
         return E_UNAUTHENTICATED;
@@ -229,6 +242,10 @@ static enum err run_checks(struct call *c, int64_t now_us)
     }
     TRY(gate_take_values(c));
     TRY(params_read(&c->plan->params, c->req, &match, c->arena, c->params, &c->problem));
+    if (c->plan->by_slug) {
+        TRY(exact_check(c));
+        TRY(check_slug(c, &match));
+    }
     return check_precondition(c);
 }
 

@@ -71,6 +71,7 @@ static const struct {
     [T_IDS] = { "array", ",\"maxItems\":200,\"items\":{\"type\":\"string\",\"format\":\"uuid\","
                          "\"description\":"
                          "\"A number may follow behind a colon: ID:45\"}" },
+    [T_DOCUMENT] = { NULL, "" },
     [T_INSTANT] = { "string", ",\"format\":\"date-time\"" },
     [T_ZONED] = { "string", ",\"format\":\"date-time\"" },
     [T_JSON] = { NULL, "" },
@@ -84,7 +85,8 @@ static void write_type(struct sbuf *b, enum type t, bool nullable)
         sbuf_fmt(b, nullable ? "\"type\":[\"%s\",\"null\"]" : "\"type\":\"%s\"", types[t].json);
         sbuf_text(b, types[t].more);
     } else {
-        sbuf_text(b, "\"type\":[\"object\",\"array\",\"null\"]");
+        sbuf_text(b, nullable ? "\"type\":[\"object\",\"array\",\"null\"]"
+                              : "\"type\":[\"object\",\"array\"]");
     }
 }
 

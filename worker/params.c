@@ -41,7 +41,7 @@ static size_t pattern_names(const char *pattern)
 
 static bool type_is_input(enum type t)
 {
-    return t >= T_TEXT && t <= T_IDS;
+    return t >= T_TEXT && t <= T_DOCUMENT;
 }
 
 static bool type_is_list(enum type t)
@@ -81,14 +81,16 @@ static enum err compile_row(const struct route *r, struct params_plan *out, cons
     }
     int index = row->in == IN_PATH ? pattern_index(r->path, row->name) : 0;
     if (out->count == ROUTE_PARAMS_LIMIT || index < 0 || !row->in || !type_is_input(row->type) ||
-        !choices_fit(row) || (type_is_list(row->type) && row->in != IN_BODY)) {
+        !choices_fit(row) || (type_is_list(row->type) && row->in != IN_BODY) ||
+        (row->type == T_DOCUMENT && (row->in != IN_BODY || r->form))) {
         sbuf_fmt(why, "parameter \"%s\": %s", row->name,
                  out->count == ROUTE_PARAMS_LIMIT ? "too many parameters"
                  : index < 0                      ? "the path has no such {name}"
                  : !row->in                       ? "it has no place (.in)"
                  : !type_is_input(row->type)
                      ? "its type is not one of parameters"
-                     : "choices belong to T_CHOICE, T_WORDS and T_SPANS, lists into the body");
+                     : "choices belong to T_CHOICE, T_WORDS and T_SPANS, lists into the body, "
+                       "documents into a body of JSON");
         return E_CONFIG;
     }
     out->has_query |= row->in == IN_QUERY;
@@ -313,8 +315,13 @@ static void wrong_type(struct reader *r, const struct param *row)
         { T_BOOL, "Debe ser true o false", "It must be true or false" },
         { T_TEXT, "Debe ser un texto", "It must be a string" },
         { T_WORDS, "Debe ser una lista de textos", "It must be a list of strings" },
+        { T_DOCUMENT, "Debe ser una lista o un objeto", "It must be a list or an object" },
     };
-    size_t i = row->type == T_INT ? 0 : row->type == T_BOOL ? 1 : type_is_list(row->type) ? 3 : 2;
+    size_t i = row->type == T_INT        ? 0
+               : row->type == T_BOOL     ? 1
+               : row->type == T_DOCUMENT ? 4
+               : type_is_list(row->type) ? 3
+                                         : 2;
     refuse(r, pointer_to(r, slice_of(row->name), true), "wrong_type", texts[i].es, texts[i].en);
 }
 
@@ -348,6 +355,16 @@ static void take_list(struct reader *r, size_t i, struct json_object *list)
     }
 }
 
+static void take_document(struct reader *r, size_t i, struct json_object *o)
+{
+    const int plain = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+    if (json_object_is_type(o, json_type_array) || json_object_is_type(o, json_type_object)) {
+        take_text(r, i, slice_of(json_object_to_json_string_ext(o, plain)));
+    } else {
+        wrong_type(r, &r->plan->rows[i]);
+    }
+}
+
 static void take_member(struct reader *r, size_t i, struct json_object *o)
 {
     const struct param *row = &r->plan->rows[i];
@@ -360,6 +377,10 @@ static void take_member(struct reader *r, size_t i, struct json_object *o)
     if (!o) {
         refuse(r, pointer_to(r, slice_of(row->name), true), "not_null", "No puede ser null",
                "It must not be null");
+        return;
+    }
+    if (row->type == T_DOCUMENT) {
+        take_document(r, i, o);
         return;
     }
     enum json_type want = row->type == T_INT        ? json_type_int

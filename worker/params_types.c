@@ -585,6 +585,7 @@ const struct params_fault *params_text(const struct param *row, struct slice s, 
         return check_text(row, s, arena, out);
     case T_PASSWORD:
     case T_FILE:
+    case T_DOCUMENT:
         return check_bytes(row, s, arena, out);
     case T_INT:
         return check_int(row, s, arena, out);

@@ -92,7 +92,7 @@ static const char *name_fault(const struct column *columns, size_t i)
 static bool type_is_output(enum type t)
 {
     return t >= T_TEXT && t <= T_JSON && t != T_CURSOR && t != T_PASSWORD && t != T_FILE &&
-           t != T_WORDS && t != T_SPANS && t != T_IDS;
+           t != T_WORDS && t != T_SPANS && t != T_IDS && t != T_DOCUMENT;
 }
 
 static enum err compile_column(const struct column *columns, size_t i, struct render_plan *out,
@@ -260,6 +260,7 @@ static void put_cell(const struct render_cell *c, const PGresult *rows, int row,
     case T_WORDS:
     case T_SPANS:
     case T_IDS:
+    case T_DOCUMENT:
     case T_ADDED:
         sbuf_json(out, s);
         break;

@@ -31,6 +31,7 @@ enum type {
     T_SPANS, /* a list of times of one day, in order, none over another: '{09:00-14:00,16:00-02:00}' (the next day). With .choices (the days'
                 names) of a week, in any order, none twice: '{monday 09:00-14:00,monday 11:00-11:15 odd break}'. At most .max of them */
     T_IDS, /* a list of ids, none twice, each perhaps with a number from .min to .max behind a colon: '{ID,ID:45}' */
+    T_DOCUMENT, /* a JSON array or object, kept as its text: min and max in bytes of that; the handler looks inside */
     /* columns only */
     T_INSTANT, /* timestamptz -> "2026-07-01T15:00:00Z" */
     T_ZONED,   /* TWO SQL columns, timestamptz and local timestamp -> "2026-07-01T09:00:00-06:00" */
@@ -139,9 +140,10 @@ struct route {
     const char *summary; /* one line, English, for OpenAPI */
     bool open;           /* no token: need must be PERM_NONE */
     bool
-        by_link; /* open, and runs as the practice of the link whose token is the path's first {token} */
-    bool form; /* takes an HTML form (application/x-www-form-urlencoded) besides JSON */
-    bool page; /* for people: HTML, not in OpenAPI; a browser gets refusals as pages too */
+        by_link; /* open, and runs as the practice that the path's first name says: {token} a link's token, {slug} the practice's public name. Of those who
+                  * come by slug nothing is known: they reach all, and the handler shows what is public */
+    bool form;   /* takes an HTML form (application/x-www-form-urlencoded) besides JSON */
+    bool page;   /* for people: HTML, not in OpenAPI; a browser gets refusals as pages too */
     const char *
         back; /* a page: what a person can mend is said there, 303 to BACK?problem=CODE; {names} as in location */
     enum perm need;
@@ -207,6 +209,7 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     opening_hours_routes[], branding_routes[], schedule_routes[], schedule_exception_routes[],
     service_staff_routes[], availability_routes[], guest_landing_routes[], guest_session_routes[],
     guest_move_routes[], guest_cancel_routes[], guest_profile_routes[], guest_leave_routes[],
+    service_intake_routes[], client_match_routes[], public_read_routes[], public_book_routes[],
     openapi_routes[];
 
 #endif

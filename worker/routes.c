@@ -55,8 +55,9 @@ static const char *access_fault(const struct route *r)
         return "comes by a link, so it is open";
     }
     const char *name = strchr(r->path, '{');
-    if (r->by_link && (!name || strncmp(name, "{token}", 7) != 0)) {
-        return "comes by a link, so the first name in its path is {token}";
+    if (r->by_link &&
+        (!name || (strncmp(name, "{token}", 7) != 0 && strncmp(name, "{slug}", 6) != 0))) {
+        return "comes by a link, so the first name in its path is {token} or {slug}";
     }
     return NULL;
 }
@@ -372,6 +373,7 @@ static enum err compile_row(struct routes *out, const struct route *r, struct sb
         p->row = r;
         p->index = (uint16_t)out->count++;
         p->kind = routes_kind(r->cost);
+        p->by_slug = route_map_by_slug(&out->map.rows[out->map.count - 1]);
         e = compile_plan(p, &reason);
     }
     if (e != OK) {

@@ -13,7 +13,8 @@ struct route_plan {
     const struct route *row;
     uint16_t index; /* in the map and in routes.plans */
     enum slot_kind kind;
-    bool paged; /* SHAPE_PAGE with sorts: limit and cursor are at params.rows[page_at] */
+    bool by_slug; /* .by_link, and the practice is named by its {slug} */
+    bool paged;   /* SHAPE_PAGE with sorts: limit and cursor are at params.rows[page_at] */
     size_t page_at;
     struct params_plan params;
     size_t var_count;

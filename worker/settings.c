@@ -7,6 +7,7 @@
 #include "common/sandbox.h"
 #include "common/str.h"
 #include "worker/mail_message.h"
+#include "worker/work_proof.h"
 
 #define AT(field) offsetof(struct worker_settings, field)
 #define SECOND    INT64_C(1000)
@@ -45,6 +46,8 @@ const struct conf_row settings_rows[] = {
     TEXT(auth_password_file, "var/secrets/auth.password", "file with the password of gremio_auth"),
     TEXT(sealing_key_file, "var/secrets/sealing.key", "file with the key that seals signing keys"),
     TEXT(jobs_password_file, "var/secrets/jobs.password", "file with the password of gremio_jobs"),
+    NUMBER(proof_bits, CONF_INT, 0, WORK_PROOF_BITS_MAX, "18",
+           "work that a stranger does before a booking, each doubles it; 0: none"),
     FIXED(api_slots, 0, 64, "0", "processes for fast requests; 0: as many as cores"),
     FIXED(slow_slots, 0, 64, "1", "processes for reports and exports"),
     FIXED(auth_slots, 0, 64, "1", "processes for logins: as many argon2id at once"),
@@ -158,6 +161,9 @@ enum err settings_secrets(const struct worker_settings *s, struct worker_secrets
     }
     if (e == OK) {
         e = secret_login_password(out->pool_key, "mail", out->mail_key);
+    }
+    if (e == OK) {
+        e = secret_login_password(out->pool_key, "proof", out->proof_key);
     }
     if (e != OK) {
         explicit_bzero(out, sizeof(*out));

@@ -20,6 +20,7 @@ struct worker_settings {
     char sealing_key_file[CONF_TEXT_MAX];
     char jobs_password_file[CONF_TEXT_MAX];
     int64_t api_slots, slow_slots, auth_slots, jobs_slots;
+    int64_t proof_bits; /* of work_proof.h */
     int64_t batch_max;
     int64_t statements_max;         /* prepared statements of one connection */
     int64_t connection_memory;      /* bytes of a backend beyond which its connection is replaced */
@@ -50,6 +51,8 @@ struct worker_secrets {
     char auth_password[SECRET_PASSWORD_MAX];
     char jobs_password[SECRET_PASSWORD_MAX];
     char mail_key[SECRET_KEY_TEXT]; /* derived from the pool key; seals what waits in outboxes */
+    char proof_key
+        [SECRET_KEY_TEXT]; /* derived too; signs challenges of work_proof.h, hides addresses */
 };
 
 extern const struct conf_row settings_rows[];

@@ -64,6 +64,7 @@ static void wipe_all_but_pools(struct worker_secrets *secrets)
 static void wipe_pools(struct worker_secrets *secrets)
 {
     explicit_bzero(secrets->pool_key, sizeof(secrets->pool_key));
+    explicit_bzero(secrets->proof_key, sizeof(secrets->proof_key));
     wipe_jobs(secrets);
 }
 

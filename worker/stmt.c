@@ -62,6 +62,7 @@ static Oid type_oid(enum type t)
     case T_WORDS:
     case T_SPANS:
     case T_IDS:
+    case T_DOCUMENT:
     case T_INSTANT:
     case T_ZONED:
     case T_JSON:

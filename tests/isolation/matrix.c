@@ -421,6 +421,7 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "allocation:arwd\n"
                                       "appointment:arw\n"
                                       "appointment_event:ar\n"
+                                      "appointment_intake:ar\n"
                                       "asset:arw\n"
                                       "booking_policy:rw\n"
                                       "branding:rw\n"
@@ -446,6 +447,7 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "service_need:ard\n"
                                       "service_staff:ard\n"
                                       "staff:arw\n"
+                                      "used_proof:arwd\n"
                                       "waitlist:arw\n"
                                       "waitlist_offer:arw\n";
 

@@ -248,10 +248,11 @@ static bool has_reach(const char *need)
 }
 
 /* About the account, not the practice, whatever the role; some end the session that all callers share:
- * tests/system/auth.c, tests/system/sessions.c. */
+ * tests/system/auth.c, tests/system/sessions.c. Or of strangers, who have no role: tests/system/public_booking.c. */
 static bool skipped(const struct operation *op)
 {
-    return about(op, "auth") && strcmp(op->method, "GET") != 0 && catalog_needs_token(op);
+    return (about(op, "auth") && strcmp(op->method, "GET") != 0 && catalog_needs_token(op)) ||
+           catalog_for_strangers(op);
 }
 
 /* 0: anything but a refusal of the caller. */

@@ -102,10 +102,11 @@ static struct answer *call(struct api *who, const struct operation *op, const st
                     "If-Match: \"1\"\r\n");
 }
 
-/* auth routes speak of tokens, not of rows; guests' are another file's (guests.c). */
+/* auth routes speak of tokens, not of rows; guests' and strangers' are other files' (guests.c, system/public_booking.c). */
 static bool skipped(const struct operation *op)
 {
-    return strncmp(op->path, "/api/v1/auth/", 13) == 0 || catalog_for_guests(op);
+    return strncmp(op->path, "/api/v1/auth/", 13) == 0 || catalog_for_guests(op) ||
+           catalog_for_strangers(op);
 }
 
 /* The scan itself works: b sees its own marker. */

@@ -3,6 +3,7 @@
 #include "tests/support/catalog.h"
 #include "tests/support/guest.h"
 #include "tests/support/mail.h"
+#include "tests/support/stranger.h"
 
 #include <criterion/criterion.h>
 #include <ctype.h>
@@ -139,6 +140,9 @@ void catalog_tokens(struct api *owner, struct ids *ids)
     cr_assert_eq(r->status, 201, "%s", r->http.body);
     ids->feed = strrchr(answer_text(r, "url"), '/') + 1;
     catalog_hold(owner, ids);
+    stranger_let_in(owner, "");
+    stranger_show(owner, ids->service, "public");
+    ids->slug = "practice-a";
 }
 
 static const char *id_for(const char *name, const struct ids *ids)
@@ -165,6 +169,7 @@ static const char *id_for(const char *name, const struct ids *ids)
         { "calendars", ids->feed },
         { "offers", ids->offer },
         { "guest/appointments", ids->appointment },
+        { "public/", ids->slug },
     };
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         if (all[i].id && strncmp(name, all[i].prefix, strlen(all[i].prefix)) == 0) {
@@ -174,7 +179,7 @@ static const char *id_for(const char *name, const struct ids *ids)
     return "01900000-0000-7000-8000-000000000000";
 }
 
-/* What stands in a path behind its first parameter is a number. */
+/* What stands in a path behind its first parameter is a number, or behind a practice's name a service. */
 char *catalog_path(const struct operation *op, const struct ids *ids)
 {
     const char *brace = strchr(op->path, '{');
@@ -186,7 +191,11 @@ char *catalog_path(const struct operation *op, const struct ids *ids)
                *rest = strchr(brace, '}') + 1;
     const char *second = strchr(rest, '{');
     return api_text("%.*s%s%.*s%s", (int)(brace - op->path), op->path, id_for(resource, ids),
-                    second ? (int)(second - rest) : (int)strlen(rest), rest, second ? "1" : "");
+                    second ? (int)(second - rest) : (int)strlen(rest), rest,
+                    !second ? ""
+                    : !catalog_for_strangers(op)
+                        ? "1"
+                        : api_text("%s%s", id_for("service", ids), strchr(second, '}') + 1));
 }
 
 char *catalog_target(const struct operation *op, const struct ids *ids)
@@ -261,6 +270,13 @@ static struct json_object *value_for(struct json_object *schema, const char *nam
     if (choices) {
         return json_object_get(json_object_array_get_idx(choices, 0));
     }
+    if (strcmp(name, "questions") == 0) {
+        return json_tokener_parse(
+            "[{\"key\":\"motivo\",\"label\":{\"es\":\"Motivo\"},\"type\":\"text\"}]");
+    }
+    if (strcmp(name, "answers") == 0) {
+        return json_object_new_object();
+    }
     if (is_type(schema, "array")) {
         struct json_object *items = member(schema, "items"), *list = json_object_new_array();
         struct json_object *examples = member(items, "examples");
@@ -312,6 +328,11 @@ bool catalog_needs_token(const struct operation *op)
 bool catalog_for_guests(const struct operation *op)
 {
     return strncmp(op->path, "/api/v1/guest/", 14) == 0;
+}
+
+bool catalog_for_strangers(const struct operation *op)
+{
+    return strncmp(op->path, "/api/v1/public/", 15) == 0;
 }
 
 const char *catalog_query(const struct operation *op, size_t n)

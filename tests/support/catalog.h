@@ -19,6 +19,7 @@ struct ids {
     const char *invitation, *link, *proposal, *role, *key; /* NULL: one that is nowhere */
     const char *schedule, *exception, *asset, *entry, *series;
     const char *hold, *feed, *offer; /* their tokens; catalog_tokens' */
+    const char *slug;                /* of a practice that strangers may book at; catalog_tokens' */
 };
 
 #define CATALOG_MAX 200
@@ -29,7 +30,7 @@ struct ids catalog_things(struct api *owner, const char *name, const char *staff
 
 /* Holds the next time that their staff has for their service. */
 void catalog_hold(struct api *owner, struct ids *ids);
-/* That, a calendar of the owner's, and what is offered to somebody who waits. */
+/* That, a calendar of the owner's, what is offered to somebody who waits, and lets strangers book the service. */
 void catalog_tokens(struct api *owner, struct ids *ids);
 
 /* All operations; the document stays in memory until the process ends. The test fails when there is no document. */
@@ -44,6 +45,8 @@ char *catalog_body(const struct operation *op, const struct ids *ids);
 bool catalog_needs_token(const struct operation *op);
 /* True for operations of guests, who come by a link: nobody of the practice may call them. */
 bool catalog_for_guests(const struct operation *op);
+/* True for operations of strangers: whatever is public is anybody's, also another practice's. */
+bool catalog_for_strangers(const struct operation *op);
 /* The operation's query parameters: name of the nth, NULL behind the last. */
 const char *catalog_query(const struct operation *op, size_t n);
 

@@ -43,6 +43,61 @@ Test(router_directory, finds_what_was_put_and_nothing_else)
     directory_free(d);
 }
 
+static void slug_of(struct tenant *t, unsigned n)
+{
+    snprintf(t->slug, sizeof(t->slug), "practice-%u", n);
+}
+
+static const struct tenant *by_slug(struct directory *d, unsigned n)
+{
+    char slug[64];
+    snprintf(slug, sizeof slug, "practice-%u", n);
+    return directory_find_slug(d, (struct slice){ slug, strlen(slug) });
+}
+
+/* Every name leads to who has it, after rows came, changed their names, changed places with another, and left. */
+Test(router_directory, names_follow_their_rows)
+{
+    enum { N = 5000 };
+    struct directory *d;
+    cr_assert_eq(directory_new(&d), OK);
+    for (unsigned i = 0; i < N; i++) {
+        struct tenant t = tenant_of(i);
+        slug_of(&t, i);
+        cr_assert_eq(directory_put(d, &t), OK);
+    }
+    for (unsigned i = 0; i < N; i += 4) { /* two change names: for a moment both have one */
+        struct tenant one = tenant_of(i), two = tenant_of(i + 1);
+        slug_of(&one, i + 1);
+        slug_of(&two, i);
+        cr_assert_eq(directory_put(d, &one), OK);
+        cr_assert(uuid_eq(&by_slug(d, i + 1)->id, &one.id));
+        cr_assert_eq(directory_put(d, &two), OK);
+    }
+    for (unsigned i = 2; i < N; i += 4) { /* one gets a new name, one leaves */
+        struct tenant one = tenant_of(i), two = tenant_of(i + 1);
+        slug_of(&one, N + i);
+        cr_assert_eq(directory_put(d, &one), OK);
+        directory_remove(d, &two.id);
+    }
+    for (unsigned i = 0; i < 2 * N; i++) {
+        unsigned whose = i >= N ? i - N : i % 4 == 0 ? i + 1 : i % 4 == 1 ? i - 1 : i;
+        bool want = i >= N ? i % 4 == (N + 2) % 4 : i % 4 < 2;
+        struct tenant t = tenant_of(whose);
+        const struct tenant *found = by_slug(d, i);
+        cr_assert_eq(found != NULL, want, "practice-%u", i);
+        cr_assert(!found || uuid_eq(&found->id, &t.id), "practice-%u", i);
+    }
+    cr_assert_null(directory_find_slug(d, (struct slice){ "", 0 }));
+    cr_assert_null(directory_find_slug(d, SLICE("PRACTICE-1")));
+    cr_assert_null(
+        directory_find_slug(d, SLICE("practice-1-and-more-than-forty-characters-of-it")));
+    directory_begin(d);
+    directory_swap(d);
+    cr_assert_null(by_slug(d, 0), "an empty load leaves no names");
+    directory_free(d);
+}
+
 Test(router_directory, a_load_is_swapped_whole)
 {
     struct directory *d;

@@ -23,6 +23,9 @@ static const struct param body_params[] = {
 };
 static const struct param token_param[] = { { .name = "token", .in = IN_PATH, .type = T_TEXT },
                                             { 0 } };
+static const struct param slug_param[] = { { .name = "slug", .in = IN_PATH, .type = T_TEXT },
+                                           { .name = "n", .in = IN_QUERY, .type = T_INT },
+                                           { 0 } };
 static const struct column one_column[] = { { "one", T_INT, NULL }, { 0 } };
 static const struct route table[] = {
     { .method = M_GET,
@@ -88,6 +91,17 @@ static const struct route table[] = {
       .params = token_param,
       .handler = handle,
       .shape = SHAPE_RAW,
+      .success = 200 },
+    { .method = M_GET,
+      .path = "/p/{slug}",
+      .summary = "s",
+      .open = true,
+      .by_link = true,
+      .cost = COST_FAST,
+      .params = slug_param,
+      .sql = "SELECT 1 AS one WHERE :slug <> :n::text",
+      .columns = one_column,
+      .shape = SHAPE_ONE,
       .success = 200 },
     { .method = M_GET,
       .path = "/i/{token}",
@@ -322,6 +336,34 @@ Test(gate, a_link_runs_in_its_practice_or_not_at_all)
     req.path = SLICE("/i/" TOKEN);
     req.has_tenant = false;
     cr_assert_eq(check(), E_LINK_EXPIRED, "as of a link that nobody knows");
+}
+
+/* The answer does not tell a practice that is not at work from one that is not there, nor the one behind another's name. */
+Test(gate, a_public_name_is_a_practice_at_work_or_nobody)
+{
+    req.path = SLICE("/p/uno");
+    req.principal = (struct principal){ 0 };
+    strcpy(req.tenant.slug, "uno");
+    cr_assert_eq(check(), OK);
+    cr_expect_null(call.builtins[BUILTIN_ME_MEMBER].text);
+    cr_expect_null(call.builtins[BUILTIN_ME_ROLE].text);
+    for (int state = 0; state < TENANT_STATE_COUNT; state++) {
+        req.tenant.state = (enum tenant_state)state;
+        cr_expect_eq(check(), state == TENANT_ACTIVE ? OK : E_NOT_FOUND, "state %d", state);
+    }
+    req.tenant.state = TENANT_ACTIVE;
+    strcpy(req.tenant.slug, "dos");
+    cr_expect_eq(check(), E_NOT_FOUND, "the router and the path disagree");
+    strcpy(req.tenant.slug, "uno");
+    strcpy(req.tenant.code, "A");
+    cr_expect_eq(check(), E_NOT_FOUND);
+    strcpy(req.tenant.code, "abcd");
+    req.has_tenant = false;
+    cr_expect_eq(check(), E_NOT_FOUND);
+    req.query = SLICE("n=x");
+    cr_expect_eq(check(), E_INVALID, "what is wrong with the request is said all the same");
+    req.has_tenant = true;
+    cr_expect_eq(check(), E_INVALID);
 }
 
 Test(gate, a_link_is_opened_where_guesses_are_counted)

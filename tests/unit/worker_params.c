@@ -366,6 +366,7 @@ Test(params, lists_in_a_body)
     static const struct param lists[] = {
         { .name = "w", .in = IN_BODY, .type = T_WORDS, .choices = "one two", .fallback = "one" },
         { .name = "s", .in = IN_BODY, .type = T_SPANS, .fallback = "" },
+        { .name = "d", .in = IN_BODY, .type = T_DOCUMENT, .max = 20 },
         { 0 },
     };
     static const struct {
@@ -385,6 +386,12 @@ Test(params, lists_in_a_body)
         { "{\"w\":{}}", "wrong_type", NULL, NULL },
         { "{\"w\":null}", "not_null", NULL, NULL },
         { "{\"w\":[\"one\",\"one\"]}", "duplicate_value", NULL, NULL },
+        { "{\"d\":[{\"a\": [1, null]}]}", NULL, "{one}", "{}" },
+        { "{\"d\":{}}", NULL, "{one}", "{}" },
+        { "{\"d\":\"[]\"}", "wrong_type", NULL, NULL },
+        { "{\"d\":1}", "wrong_type", NULL, NULL },
+        { "{\"d\":null}", "not_null", NULL, NULL },
+        { "{\"d\":[\"more than twenty bytes\"]}", "too_long", NULL, NULL },
     };
     const struct route r = { .method = M_POST, .path = "/x", .params = lists };
     const struct route_match match = { 0 };

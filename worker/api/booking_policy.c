@@ -26,7 +26,10 @@
     NUMBER("auto_no_show_min") ", "                                                    \
     NUMBER("auto_complete_min") ", "                                                   \
     NUMBER("pay_min") ", "                                                             \
-    NUMBER("offer_min") ", version, updated_at"
+    NUMBER("offer_min") ", "                                                           \
+    SWITCH("public_booking") ", "                                                      \
+    SWITCH("public_approval") ", "                                                     \
+    NUMBER("open_per_client") ", version, updated_at"
 /* clang-format on */
 
 static const struct column policy_columns[] = {
@@ -49,6 +52,10 @@ static const struct column policy_columns[] = {
     { "auto_complete_min", T_INT, "So long after its end a visit is over; 0: staff say so" },
     { "pay_min", T_INT, "So long a visit waits for its payment; 0: nobody is asked to pay first" },
     { "offer_min", T_INT, "So long time that is offered to who waits is kept for them" },
+    { "public_booking", T_BOOL, "Whether people without an account may book" },
+    { "public_approval", T_BOOL, "What they book is requested until staff confirm it" },
+    { "open_per_client", T_INT,
+      "So many visits to come one e-mail or phone may book that way; 0: no limit" },
     { "version", T_INT, NULL },
     { "updated_at", T_INSTANT, NULL },
     { 0 },
@@ -74,6 +81,9 @@ static const struct param policy_params[] = {
     { .name = "auto_complete_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 1440 },
     { .name = "pay_min", .in = IN_BODY, .type = T_INT, .min = 0, .max = 43200 },
     { .name = "offer_min", .in = IN_BODY, .type = T_INT, .min = 5, .max = 10080 },
+    { .name = "public_booking", .in = IN_BODY, .type = T_BOOL },
+    { .name = "public_approval", .in = IN_BODY, .type = T_BOOL },
+    { .name = "open_per_client", .in = IN_BODY, .type = T_INT, .min = 0, .max = 100 },
     { 0 },
 };
 
@@ -99,7 +109,10 @@ static const char policy_change_sql[] =
     GIVEN("auto_no_show_min") ", "
     GIVEN("auto_complete_min") ", "
     GIVEN("pay_min") ", "
-    GIVEN("offer_min") ")), version = version + 1, updated_at = now()"
+    GIVEN("offer_min") ", "
+    GIVEN("public_booking") ", "
+    GIVEN("public_approval") ", "
+    GIVEN("open_per_client") ")), version = version + 1, updated_at = now()"
     " WHERE version = :if_version RETURNING " POLICY_OUT;
 /* clang-format on */
 

@@ -4,7 +4,8 @@
 
 #define CLIENT_OUT                                                                        \
     "id, name, given_name, family_name, email, phone, birth_date, locale, notes, visits," \
-    " last_visit_at, no_shows, last_no_show_at, archived_at, version, created_at, updated_at"
+    " last_visit_at, no_shows, last_no_show_at, source, archived_at, version,"            \
+    " created_at, updated_at"
 
 static const struct column client_columns[] = {
     { "id", T_UUID, NULL },
@@ -20,6 +21,7 @@ static const struct column client_columns[] = {
     { "last_visit_at", T_INSTANT, "When the latest of them began" },
     { "no_shows", T_INT, "Visits that the client missed" },
     { "last_no_show_at", T_INSTANT, "When the latest of them would have begun" },
+    { "source", T_TEXT, "staff, or public: who booked without an account" },
     { "archived_at", T_INSTANT, NULL },
     { "version", T_INT, NULL },
     { "created_at", T_INSTANT, NULL },

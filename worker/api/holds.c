@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* Time that is kept free for some minutes while a booking is talked over: an allocation that expires, and a token by which the booking takes its place. What
  * nobody books is swept away before the next booking, and by the jobs slot. */
+#include "worker/api/holds.h"
+
 #include <sodium.h>
 
 #include "common/str.h"
@@ -16,7 +18,7 @@
     " h.ends_at, h.ends_at AT TIME ZONE b.time_zone AS local_end, b.time_zone, x.expires_at"
 #define ZONE "(SELECT (SELECT time_zone FROM business) AS time_zone) b"
 
-static const struct column hold_columns[] = {
+const struct column hold_columns[] = {
     { "service_id", T_UUID, NULL },
     { "staff_id", T_UUID, NULL },
     { "starts_at", T_ZONED, NULL },
@@ -58,7 +60,7 @@ static const struct param hold_book_params[] = {
 static const struct param hold_make_vars[] = {
     APPOINTMENT_PLACE_VARS,
     OPENINGS_VARS,
-    { .name = "secret_hash", .type = T_TEXT },
+    HOLD_MAKE_VARS,
     { 0 },
 };
 static const struct param hold_book_vars[] = {
@@ -68,7 +70,12 @@ static const struct param hold_book_vars[] = {
 };
 static const struct param hold_one_vars[] = { { .name = "secret_hash", .type = T_TEXT }, { 0 } };
 
-static const struct stmt hold_make = {
+/* How many there are of a caller, of strangers, and of strangers of one address. */
+#define ALIVE_OF(whose)                                                                 \
+    "(SELECT count(*) FROM hold o JOIN allocation y ON y.id = o.id WHERE " whose " AND" \
+    " y.expires_at > now())"
+
+const struct stmt hold_make = {
     "make",
     "WITH taken AS (INSERT INTO allocation AS x(id, resource_id, busy, kind, expires_at)"
     " SELECT :new_id, t.id, tstzrange(v.starts_at - make_interval(mins => s.buffer_before_min),"
@@ -77,20 +84,56 @@ static const struct stmt hold_make = {
     " FROM booking_policy), 10)) FROM service s, staff t, LATERAL (SELECT"
     " :instant::timestamptz AS starts_at, :instant::timestamptz"
     " + make_interval(mins => coalesce(:to_minutes::int, s.duration_min)) AS ends_at) v"
-    " WHERE s.id = :to_service AND t.id = :to_staff AND (SELECT count(*) FROM hold o"
-    " JOIN allocation y ON y.id = o.id WHERE o.made_by = :me_member AND y.expires_at > now())"
-    " < " HOLDS_MAX " FOR KEY SHARE OF s, t RETURNING x.id, x.expires_at, x.busy),"
-    " besides AS (INSERT INTO allocation(id, resource_id, busy, kind, expires_at, held_with)"
-    " SELECT gen_random_uuid(), f.id, x.busy, 'hold', x.expires_at, x.id FROM taken x"
-    " CROSS JOIN unnest(:assets::uuid[]) f(id)),"
-    " h AS (INSERT INTO hold AS h(id, secret_hash, service_id, staff_id, starts_at, ends_at,"
-    " made_by) SELECT x.id, :secret_hash::bytea, s.id, :to_staff, :instant::timestamptz, "
-    ":instant::timestamptz"
-    " + make_interval(mins => coalesce(:to_minutes::int, s.duration_min)), :me_member"
-    " FROM taken x, service s WHERE s.id = :to_service"
-    " RETURNING h.id, h.service_id, h.staff_id, h.starts_at, h.ends_at)"
-    " SELECT " HOLD_OUT " FROM h JOIN taken x ON x.id = h.id, " ZONE
-    " WHERE ext.work_due('agenda', x.expires_at)",
+    " WHERE s.id = :to_service AND t.id = :to_staff AND CASE WHEN :made_from::text IS NULL"
+    " THEN " ALIVE_OF("o.made_by = :me_member") " < " HOLDS_MAX " ELSE " ALIVE_OF(
+        "o.made_from IS NOT NULL") " < " HOLD_STRANGERS_MAX
+                                   " AND " ALIVE_OF(
+                                       "o.made_from = :made_from::bytea") " < " HOLD_ADDRESS_MAX
+                                                                          " END"
+                                                                          " FOR KEY SHARE OF s, t "
+                                                                          "RETURNING x.id, "
+                                                                          "x.expires_at, x.busy),"
+                                                                          " besides AS (INSERT "
+                                                                          "INTO allocation(id, "
+                                                                          "resource_id, busy, "
+                                                                          "kind, expires_at, "
+                                                                          "held_with)"
+                                                                          " SELECT "
+                                                                          "gen_random_uuid(), "
+                                                                          "f.id, x.busy, 'hold', "
+                                                                          "x.expires_at, x.id FROM "
+                                                                          "taken x"
+                                                                          " CROSS JOIN "
+                                                                          "unnest(:assets::uuid[]) "
+                                                                          "f(id)),"
+                                                                          " h AS (INSERT INTO hold "
+                                                                          "AS h(id, secret_hash, "
+                                                                          "service_id, staff_id, "
+                                                                          "starts_at, ends_at,"
+                                                                          " made_by, made_from) "
+                                                                          "SELECT x.id, "
+                                                                          ":secret_hash::bytea, "
+                                                                          "s.id, :to_staff, "
+                                                                          ":instant::timestamptz, "
+                                                                          ":instant::timestamptz"
+                                                                          " + make_interval(mins "
+                                                                          "=> "
+                                                                          "coalesce(:to_minutes::"
+                                                                          "int, s.duration_min)), "
+                                                                          ":me_member,"
+                                                                          " :made_from::bytea FROM "
+                                                                          "taken x, service s "
+                                                                          "WHERE s.id = :to_service"
+                                                                          " RETURNING h.id, "
+                                                                          "h.service_id, "
+                                                                          "h.staff_id, "
+                                                                          "h.starts_at, h.ends_at)"
+                                                                          " SELECT " HOLD_OUT
+                                                                          " FROM h JOIN taken x ON "
+                                                                          "x.id = h.id, " ZONE
+                                                                          " WHERE "
+                                                                          "ext.work_due('agenda', "
+                                                                          "x.expires_at)",
 };
 
 #define ALIVE                                                                \
@@ -103,15 +146,15 @@ static const struct stmt hold_one = {
     "SELECT " HOLD_OUT ALIVE " CROSS JOIN " ZONE BY_TOKEN,
 };
 
-static const struct stmt hold_find = {
+const struct stmt hold_find = {
     "hold",
     "SELECT h.service_id, h.staff_id, h.starts_at,"
     " extract(epoch FROM h.ends_at - h.starts_at)::int / 60 AS minutes, (SELECT"
-    " array_agg(y.resource_id) FROM allocation y WHERE y.held_with = h.id) AS assets" ALIVE
-        BY_TOKEN,
+    " array_agg(y.resource_id) FROM allocation y WHERE y.held_with = h.id) AS assets,"
+    " h.made_from IS NOT NULL AS by_stranger" ALIVE BY_TOKEN,
 };
 
-static const struct stmt hold_use = {
+const struct stmt hold_use = {
     "use",
     "DELETE FROM allocation l WHERE l.id = (SELECT h.id" ALIVE BY_TOKEN ") RETURNING l.id",
 };
@@ -141,14 +184,34 @@ static enum err answer_with_token(struct call *c, const PGresult *rows, const ch
     return call_answer_once(c, (struct slice){ member, (size_t)n });
 }
 
-static enum err make(struct call *c)
+static enum err refuse_more(struct call *c)
+{
+    return call_get(c, "made_from")->text
+               ? call_refuse(c, E_LIMIT, "Hay demasiados horarios apartados; reserve o espere",
+                             "Too many times are held; book, or wait")
+               : call_refuse(c, E_LIMIT, "A lo más 20 apartados a la vez",
+                             "At most 20 holds at a time");
+}
+
+enum err hold_take(struct call *c)
 {
     uint8_t secret[SECRET_BYTES];
     char token[STR_BASE64_SIZE(SECRET_BYTES)];
     PGresult *rows;
+    if (call_get(c, "to_group")->text) {
+        return call_refuse_field(c, "/starts_at", "group",
+                                 "Un grupo no se aparta: dé la cita, que toma un lugar",
+                                 "A group is not held: book, which takes a seat");
+    }
     randombytes_buf(secret, sizeof(secret));
     str_base64url(secret, sizeof(secret), token);
     call_set_digest(c, "secret_hash", slice_of(token));
+    TRY(call_query(c, &hold_make, &rows));
+    return PQntuples(rows) ? answer_with_token(c, rows, token) : refuse_more(c);
+}
+
+static enum err make(struct call *c)
+{
     call_set(c, "to_service", call_get(c, "service_id")->text);
     call_set(c, "to_staff", call_get(c, "staff_id")->text);
     call_set(c, "to_minutes", call_get(c, "duration_min")->text);
@@ -156,17 +219,7 @@ static enum err make(struct call *c)
     TRY(appointment_check_place(
         c, (struct appointment_ask){ .service = true, .staff = true, .time = true }));
     TRY(appointment_judge(c, NULL));
-    if (call_get(c, "to_group")->text) {
-        return call_refuse_field(c, "/starts_at", "group",
-                                 "Un grupo no se aparta: dé la cita, que toma un lugar",
-                                 "A group is not held: book, which takes a seat");
-    }
-    TRY(call_query(c, &hold_make, &rows));
-    if (PQntuples(rows) == 0) {
-        return call_refuse(c, E_LIMIT, "A lo más 20 apartados a la vez",
-                           "At most 20 holds at a time");
-    }
-    return answer_with_token(c, rows, token);
+    return hold_take(c);
 }
 
 /* By the token in the path. No row: it is over, or there was none. */

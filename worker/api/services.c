@@ -2,9 +2,10 @@
 /* What a practice offers. All of it is rows: no handler. */
 #include "worker/route.h"
 
-#define SERVICE_OUT                                                                               \
-    "id, name, description, category, color, duration_min, buffer_before_min, buffer_after_min,"  \
-    " price_minor, currency, grid_min, grid_offset_min, seats, archived_at, version, created_at," \
+#define SERVICE_OUT                                                                              \
+    "id, name, description, category, color, duration_min, buffer_before_min, buffer_after_min," \
+    " price_minor, currency, grid_min, grid_offset_min, seats, visibility, modality,"            \
+    " archived_at, version, created_at,"                                                         \
     " updated_at"
 
 static const struct column service_columns[] = {
@@ -21,6 +22,10 @@ static const struct column service_columns[] = {
     { "grid_min", T_INT, "Minutes from one start to the next; null: 15, for clients 30" },
     { "grid_offset_min", T_INT, "Minutes after midnight of the first" },
     { "seats", T_INT, "How many clients share one visit's time" },
+    { "visibility", T_TEXT,
+      "Who books it: public (anybody, where the practice allows it), link (whoever knows its id), "
+      "staff" },
+    { "modality", T_TEXT, "Where it is: in_person, video, phone or at_client" },
     { "archived_at", T_INSTANT, NULL },
     { "version", T_INT, NULL },
     { "created_at", T_INSTANT, NULL },
@@ -69,6 +74,13 @@ enum { PRICE_MAX = 1000000000, BUFFER_MAX = 480, DURATION_MAX = 1440 };
     .name = "seats", .in = IN_BODY, .type = T_INT, .min = 1, .max = 500, \
     .doc = "More than 1: clients who come at the same time share the visit"
 
+#define VISIBILITY_PARAM                                                                   \
+    .name = "visibility", .in = IN_BODY, .type = T_CHOICE, .choices = "public link staff", \
+    .doc = "Who may book it without an account: staff is nobody, link whoever knows its id"
+#define MODALITY_PARAM                                   \
+    .name = "modality", .in = IN_BODY, .type = T_CHOICE, \
+    .choices = "in_person video phone at_client"
+
 static const struct param service_create_params[] = {
     { .name = "name", .in = IN_BODY, .type = T_TEXT, .min = 1, .max = 120, .required = true },
     { .name = "description", .in = IN_BODY, .type = T_TEXT, .max = 2000, .nullable = true },
@@ -95,6 +107,8 @@ static const struct param service_create_params[] = {
     { GRID_PARAM },
     { OFFSET_PARAM, .fallback = "0" },
     { SEATS_PARAM, .fallback = "1" },
+    { VISIBILITY_PARAM, .fallback = "staff" },
+    { MODALITY_PARAM, .fallback = "in_person" },
     { 0 },
 };
 
@@ -117,6 +131,8 @@ static const struct param service_change_params[] = {
     { GRID_PARAM },
     { OFFSET_PARAM },
     { SEATS_PARAM },
+    { VISIBILITY_PARAM },
+    { MODALITY_PARAM },
     { .name = "archived",
       .in = IN_BODY,
       .type = T_BOOL,
@@ -132,10 +148,11 @@ static const char service_list_sql[] =
 
 static const char service_create_sql[] =
     "INSERT INTO service(id, name, description, category, color, duration_min, buffer_before_min,"
-    " buffer_after_min, price_minor, currency, grid_min, grid_offset_min, seats)"
+    " buffer_after_min, price_minor, currency, grid_min, grid_offset_min, seats, visibility, "
+    "modality)"
     " SELECT :new_id, :name, :description, :category, :color, :duration_min, :buffer_before_min,"
     " :buffer_after_min, :price_minor, coalesce(:currency, b.currency), :grid_min,"
-    " :grid_offset_min, :seats FROM business b"
+    " :grid_offset_min, :seats, :visibility, :modality FROM business b"
     " RETURNING " SERVICE_OUT;
 
 /* clang-format off */
@@ -153,6 +170,8 @@ static const char service_change_sql[] =
     PATCH_COLUMN("grid_min") ", "
     PATCH_COLUMN("grid_offset_min") ", "
     PATCH_COLUMN("seats") ", "
+    PATCH_COLUMN("visibility") ", "
+    PATCH_COLUMN("modality") ", "
     PATCH_ARCHIVED ", version = version + 1, updated_at = now()"
     " WHERE id = :id AND version = :if_version RETURNING " SERVICE_OUT;
 /* clang-format on */

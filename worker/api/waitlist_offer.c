@@ -4,7 +4,6 @@
 #include "worker/api/guest_page.h"
 #include "worker/api/link.h"
 #include "worker/api/waitlist.h"
-#include "worker/stmt.h"
 
 #define TOKEN_PARAM .name = "token", .in = IN_PATH, .type = T_TEXT, .max = 100
 
@@ -88,14 +87,6 @@ static enum err find(struct call *c, const struct stmt *s, PGresult **rows)
     return PQntuples(*rows) ? OK : call_refuse(c, E_LINK_EXPIRED, NULL, NULL);
 }
 
-/* Whoever has the token is the client, with what the offer covers; the history says so. */
-static void act_as_client(struct call *c, const char *client)
-{
-    c->reach = REACH_ALL;
-    c->builtins[BUILTIN_ME_ROLE] = (struct value){ .present = true, .text = "guest" };
-    c->builtins[BUILTIN_ME_MEMBER] = (struct value){ .present = true, .text = client };
-}
-
 static bool is(const PGresult *found, const char *state)
 {
     return strcmp(call_cell(found, 0, "offer_state"), state) == 0;
@@ -105,7 +96,8 @@ static bool is(const PGresult *found, const char *state)
 static enum err find_open(struct call *c, const char *same, PGresult **found, bool *again)
 {
     TRY(find(c, &offer_find, found));
-    act_as_client(c, call_cell(*found, 0, "client_id"));
+    c->reach = REACH_ALL; /* within what the offer covers */
+    call_act_as_client(c, call_cell(*found, 0, "client_id"));
     *again = is(*found, same);
     return *again || is(*found, "open") ? OK : call_refuse(c, E_HOLD_EXPIRED, NULL, NULL);
 }
