@@ -8,7 +8,7 @@
 #include "common/err.h"
 #include "common/uuid.h"
 
-#define WORK_PROOF_TEXT      112  /* room for a challenge and its NUL */
+#define WORK_PROOF_TEXT      112 /* room for a challenge and its NUL */
 #define WORK_PROOF_NONCE_MAX 40  /* characters */
 #define WORK_PROOF_BITS_MAX  30  /* each doubles the work: 18 are 260,000 digests */
 #define WORK_PROOF_LIFE_S    300 /* a challenge's */
