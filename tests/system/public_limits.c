@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+#include "common/conf.h"
+#include "common/secret.h"
 #include "tests/support/db.h"
 #include "tests/support/own.h"
 #include "tests/support/stack.h"
 #include "tests/support/stranger.h"
 #include "tests/support/volley.h"
+#include "worker/work_proof.h"
 
 #define A    "practice-a"
 #define MANY 50
@@ -103,6 +107,34 @@ Test(public_limits, no_work_no_booking)
     expect(with_proof(&l, "/book", start, api_text(",%s", work)), 201, "");
     stranger_policy(&other, "\"public_booking\":false");
     api_close(&other);
+    lobby_close(&l);
+}
+
+/* A challenge without work, signed as a worker signs it, so many seconds ago. */
+static const char *signed_ago(struct lobby *l, int64_t seconds)
+{
+    char pool_key[SECRET_KEY_TEXT], proof_key[SECRET_KEY_TEXT], challenge[WORK_PROOF_TEXT];
+    const char *path = api_text("%s/secrets/pool.key", stack_env("GREMIO_STATE"));
+    char *id = db_value(l->db, "SELECT id FROM public.tenant WHERE slug = $1", A, NULL);
+    struct uuid practice;
+    struct sbuf why;
+    sbuf_init(&why);
+    cr_assert_eq(secret_init(), OK);
+    cr_assert_eq(uuid_parse(slice_of(id), &practice), OK);
+    cr_assert_eq(conf_secret(path, pool_key, sizeof pool_key, &why), OK);
+    cr_assert_eq(secret_login_password(pool_key, "proof", proof_key), OK);
+    cr_assert_eq(work_proof_make(proof_key, &practice, 0, clock_wall_s() - seconds, challenge), OK);
+    sbuf_fini(&why);
+    free(id);
+    return api_text(",\"challenge\":\"%s\",\"nonce\":\"1\"", challenge);
+}
+
+Test(public_limits, a_challenge_is_good_for_five_minutes)
+{
+    struct lobby l = lobby_open("");
+    const char *start = lobby_start(&l, 2);
+    expect_refused(&l, start, signed_ago(&l, 300), "/challenge", "stale");
+    expect(with_proof(&l, "/book", start, signed_ago(&l, 240)), 201, "");
     lobby_close(&l);
 }
 
@@ -317,6 +349,26 @@ Test(public_limits, fifty_strangers_want_one_time)
                            " (SELECT FROM appointment a WHERE a.client_id = c.id)",
                            NULL),
                  0, "a client of nothing is left behind");
+    lobby_close(&l);
+}
+
+/* With anybody: as many as there are people, and nobody is told to come back. */
+Test(public_limits, fifty_strangers_want_one_of_four)
+{
+    struct lobby l = lobby_open("");
+    static struct shot shots[MANY];
+    struct answer *r = api_send(&l.owner, "PUT", api_text("/api/v1/services/%s/staff", l.service),
+                                api_text("{\"staff\":[\"%s\",\"%s\",\"%s\",\"%s\"]}", l.staff,
+                                         api_new_staff(&l.owner, api_unique("Dos")),
+                                         api_new_staff(&l.owner, api_unique("Tres")),
+                                         api_new_staff(&l.owner, api_unique("Cuatro"))),
+                                NULL);
+    cr_assert_eq(r->status, 200, "%s", r->http.body);
+    load_strangers(&l, shots, lobby_start(&l, 8));
+    volley_fire(shots, MANY);
+    volley_print("one of four", shots, MANY);
+    cr_expect_eq(volley_count(shots, MANY, 201, NULL), 4);
+    cr_expect_eq(volley_count(shots, MANY, 409, "slot_taken"), MANY - 4);
     lobby_close(&l);
 }
 
