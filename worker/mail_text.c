@@ -98,6 +98,19 @@ static const struct topic topics[MAIL_TOPIC_COUNT] = {
             "It is kept for you until the time it says; then it is offered to whoever is next.\n",
         },
     },
+    [MAIL_BOOKED] = {
+        .name = "booked",
+        .page = "/i/",
+        .subject = { "Su cita en {practice}", "Your appointment at {practice}" },
+        .text = {
+            "Hola:\n\nPidió una cita en {practice}:\n\n{value}\n\n"
+            "Con este enlace la ve, la cambia o la cancela:\n\n{page}\n\n"
+            "No lo comparta. Si no fue usted, cancélela ahí o llame a la práctica.\n",
+            "Hello,\n\nYou asked for an appointment at {practice}:\n\n{value}\n\n"
+            "With this link you see it, change it or cancel it:\n\n{page}\n\n"
+            "Do not share it. If it was not you, cancel it there or call the practice.\n",
+        },
+    },
 };
 
 const char *mail_text_name(enum mail_topic t)

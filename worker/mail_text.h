@@ -14,6 +14,7 @@ enum mail_topic {
     MAIL_INVITATION, /* to work in a practice */
     MAIL_LINK_CODE,  /* code that opens a client's link */
     MAIL_OFFER, /* time that is offered to who waited: value says which, code is in the link's path */
+    MAIL_BOOKED, /* to who booked without an account: the same of their link */
     MAIL_TOPIC_COUNT,
 };
 

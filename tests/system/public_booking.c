@@ -7,6 +7,7 @@
 
 #include "tests/support/db.h"
 #include "tests/support/guest.h"
+#include "tests/support/mail.h"
 #include "tests/support/stack.h"
 #include "tests/support/stranger.h"
 #include "tests/support/wait.h"
@@ -302,16 +303,19 @@ Test(public_booking, the_whole_way_of_a_stranger)
     cr_expect_str_neq(lobby_start(&l, 4), start, "it is kept free");
     r = expect(stranger_book(&l.stranger, A,
                              api_text("\"hold\":\"%s\",\"given_name\":\"Ana\",\"family_name\":"
-                                      "\"Extraña\",\"email\":\"Ana@Example.com\",\"phone\":\"+52 "
+                                      "\"Extraña\",\"email\":\"%s\",\"phone\":\"+52 "
                                       "55 1234 5678\",\"notes\":\"Puerta verde\",\"answers\":{"
                                       "\"motivo\":\"Dolor\"}",
-                                      hold)),
+                                      hold, "Ana.Camino@Example.com")),
                201, "");
     cr_expect_str_eq(answer_text(r, "starts_at"), start);
     cr_expect_str_eq(answer_text(r, "state"), "confirmed");
     cr_expect(strstr(answer_text(r, "url"), answer_text(r, "token")) != NULL);
     expect_visit(&l, r, start);
     const char *id = answer_text(r, "id"), *token = answer_text(r, "token");
+    struct mail_read m = mail_wait("ana.camino@example.com", 1);
+    cr_expect(strstr(m.text, api_text("/i/%s\n", token)) != NULL, "the link once more: %s", m.text);
+    mail_free(&m);
     struct api guest = guest_enter(token);
     struct answer *g = api_get(&guest, "/api/v1/guest/appointments/%s", id);
     cr_expect_eq(g->status, 200, "%s", g->http.body);

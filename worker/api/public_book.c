@@ -11,6 +11,7 @@
 #include "worker/api/link.h"
 #include "worker/api/public.h"
 #include "worker/api/service_intake.h"
+#include "worker/mail_seal.h"
 #include "worker/slot_env.h"
 
 #define URL_MAX (CONF_TEXT_MAX + LINK_TOKEN_TEXT + 4)
@@ -81,6 +82,9 @@ static const struct param book_vars[] = {
     { .name = "secret_hash", .type = T_TEXT }, /* the hold's */
     { .name = "link_hash", .type = T_TEXT },
     { .name = "answered", .type = T_TEXT },
+    { .name = "message", .type = T_UUID },
+    { .name = "language", .type = T_TEXT },
+    { .name = "sealed", .type = T_TEXT },
     { 0 },
 };
 
@@ -139,8 +143,16 @@ static const struct stmt link_insert = {
 static const struct stmt booked = {
     "booked",
     "SELECT a.id, a.starts_at, a.local_start, a.ends_at, a.local_end, a.time_zone, a.state,"
-    " a.expires_at, a.service_name, a.staff_name, a.price_minor, a.currency FROM appointment a"
+    " a.expires_at, a.service_name, a.staff_name, a.price_minor, a.currency, b.name AS practice,"
+    " coalesce(:locale, b.locale) AS locale FROM appointment a CROSS JOIN business b"
     " WHERE a.id = :new_id",
+};
+
+static const struct stmt mail_insert = {
+    "mail",
+    "WITH message AS (INSERT INTO outbox(id, topic, recipient, language, sealed, dedupe_key)"
+    " VALUES (:message, 'booked', :email, :language, :sealed::bytea, :message::text)"
+    " RETURNING not_before) SELECT ext.work_due('outbox', not_before) FROM message",
 };
 
 static const struct stmt *const hold_stmts[] = {
@@ -148,12 +160,25 @@ static const struct stmt *const hold_stmts[] = {
     &appointment_sweep, &appointment_check, &openings_world, &hold_make, NULL,
 };
 static const struct stmt *const book_stmts[] = {
-    &public_door,       &public_spend,     &public_service,
-    &contact_lock,      &contact_full,     &hold_find,
-    &hold_use,          &appointment_lock, &appointment_sweep,
-    &appointment_check, &openings_world,   &client_insert,
-    &how_state,         &appointment_book, &answers_insert,
-    &link_insert,       &booked,           NULL,
+    &public_door,
+    &public_spend,
+    &public_service,
+    &contact_lock,
+    &contact_full,
+    &hold_find,
+    &hold_use,
+    &appointment_lock,
+    &appointment_sweep,
+    &appointment_check,
+    &openings_world,
+    &client_insert,
+    &how_state,
+    &appointment_book,
+    &answers_insert,
+    &link_insert,
+    &booked,
+    &mail_insert,
+    NULL,
 };
 
 /* ---- holding ---- */
@@ -309,17 +334,44 @@ static enum err write_down(struct call *c)
     return strcmp(call_get(c, "answered")->text, "[]") ? call_post(c, &answers_insert) : OK;
 }
 
+/* The link once more, for who loses the answer. */
+static enum err send_mail(struct call *c, const PGresult *visit, const char *token)
+{
+    enum lang lang = mail_text_lang(call_cell(visit, 0, "locale"));
+    const char *local = call_cell(visit, 0, "local_start");
+    char value[600];
+    struct sbuf sealed;
+    snprintf(value, sizeof(value), "%.400s, %.10s %.5s", call_cell(visit, 0, "service_name"), local,
+             local + 11);
+    const struct mail_values values = { .public_url = c->env->settings->public_url,
+                                        .code = token,
+                                        .value = value,
+                                        .practice = call_cell(visit, 0, "practice") };
+    sbuf_init(&sealed);
+    enum err e = mail_seal(c->env->secrets->mail_key, MAIL_BOOKED, lang, &values, &sealed);
+    sbuf_char(&sealed, '\0');
+    if (e == OK && !sbuf_failed(&sealed)) {
+        set_id(c, "message");
+        call_set(c, "language", lang == LANG_ES ? "es" : "en");
+        call_set(c, "sealed", sealed.data);
+        e = call_post(c, &mail_insert);
+    }
+    sbuf_fini(&sealed);
+    return e;
+}
+
 static enum err answer_with_link(struct call *c)
 {
     char token[LINK_TOKEN_TEXT], members[URL_MAX + LINK_TOKEN_TEXT + 32];
     struct link_token t = link_token_make(&c->req->tenant.id);
-    PGresult *rows;
+    PGresult *rows = NULL;
     link_token_format(&t, token);
     link_set_hash(c, "link_hash", &t);
     int n = snprintf(members, sizeof(members), "\"token\":\"%s\",\"url\":\"%s/i/%s\"", token,
                      c->env->settings->public_url, token);
     enum err e = call_post(c, &link_insert);
     e = e == OK ? call_query(c, &booked, &rows) : e;
+    e = e == OK && call_get(c, "email")->text ? send_mail(c, rows, token) : e;
     e = e == OK ? call_answer(c, rows) : e;
     e = e == OK ? call_answer_once(c, (struct slice){ members, (size_t)n }) : e;
     sodium_memzero(&t, sizeof(t));
