@@ -65,13 +65,12 @@ static enum err check_perms(struct call *c)
 
 /* Whose public name it is the router knows. Comes behind the parameters: what is wrong with them is said whether there is such a practice or not, as it
  * is where there is one that does not let strangers in. */
-static enum err check_slug(struct call *c, const struct route_match *match)
+static enum err check_slug(const struct call *c, const struct route_match *match)
 {
     const struct frame_request *req = c->req;
     bool there = req->has_tenant && req->tenant.state == TENANT_ACTIVE &&
                  slice_eq(match->params[0], slice_of(req->tenant.slug)) &&
                  tenant_code_valid(slice_of(req->tenant.code));
-    c->reach = REACH_ALL;
     return there ? OK : E_NOT_FOUND;
 }
 
@@ -99,8 +98,13 @@ static enum err check_link(const struct call *c, const struct route_match *match
 static enum err check_access(struct call *c, const struct route_match *match)
 {
     const struct frame_request *req = c->req;
+    if (c->plan->by_slug) {
+        c->reach =
+            REACH_ALL; /* of what the row shows; whose practice it is is asked behind the parameters */
+        return OK;
+    }
     if (c->route->open) {
-        return c->route->by_link && !c->plan->by_slug ? check_link(c, match) : OK;
+        return c->route->by_link ? check_link(c, match) : OK;
     }
     if (!req->principal.present) {
         return E_UNAUTHENTICATED;

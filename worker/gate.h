@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LicenseRef-Gremio */
 /* The one ordered list of checks before anything touches the database: route, method, kind, deadline, the link's practice,
- * tenant state, permission, recent proof, parameters, preconditions. A refusal here costs no database work. */
+ * tenant state, permission, recent proof, parameters (and then a public name's practice), preconditions. A refusal here costs no database work. */
 #ifndef GREMIO_GATE_H
 #define GREMIO_GATE_H
 

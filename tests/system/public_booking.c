@@ -200,6 +200,33 @@ Test(public_booking, a_service_is_shown_to_whom_it_is_for)
     lobby_close(&l);
 }
 
+/* What is public at one practice is nowhere at another. */
+Test(public_booking, another_practice_is_another)
+{
+    struct lobby l = lobby_open("");
+    struct api other = api_login(OWNER_B);
+    stranger_let_in(&other, "");
+    const char *own = l.service, *theirs = api_new_service(&other, api_unique("Ajeno"), 30);
+    const char *start = lobby_start(&l, 3);
+    stranger_show(&other, theirs, "public");
+    cr_expect_eq(
+        api_get(&l.stranger, "%s/services/%s", stranger_path("practice-b", ""), theirs)->status,
+        200);
+    l.service = theirs;
+    cr_expect_eq(look(&l, service_path(&l, ""))->status, 404);
+    cr_expect_eq(look(&l, service_path(&l, "/slots"))->status, 404);
+    cr_expect(answer_blames(lobby_book(&l, start, "x@example.com", ""), "/service_id"));
+    l.service = own;
+    const char *hold = answer_text(expect(lobby_hold(&l, start), 201, ""), "token");
+    expect(stranger_book(
+               &l.stranger, "practice-b",
+               api_text("\"hold\":\"%s\",\"given_name\":\"Ana\",\"email\":\"a@b.mx\"", hold)),
+           410, "hold_expired");
+    stranger_policy(&other, "\"public_booking\":false");
+    api_close(&other);
+    lobby_close(&l);
+}
+
 /* New services are staff's until somebody says otherwise. */
 Test(public_booking, no_service_is_public_by_itself)
 {

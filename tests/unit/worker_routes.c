@@ -134,7 +134,7 @@ Test(routes, access)
     SPOIL(r.open = true, "open and asks for a permission");
     SPOIL((r.open = true, r.need = PERM_NONE), "no practice");
     SPOIL(r.by_link = true, "comes by a link");
-    SPOIL((r.open = r.by_link = true, r.need = PERM_NONE), "{token}");
+    SPOIL((r.open = r.by_link = true, r.need = PERM_NONE), "{token} or {slug}");
 }
 
 Test(routes, shape)
