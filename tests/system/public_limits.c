@@ -315,6 +315,12 @@ Test(public_limits, visits_of_clients_are_not_counted)
     lobby_close(&l);
 }
 
+/* For that reason, or turned away by the router before anything was asked: on a busy machine so many at once are too many for a stack that has hardly begun. */
+static size_t refused(const struct shot *shots, const char *code)
+{
+    return volley_count(shots, MANY, 409, code) + volley_count(shots, MANY, 503, "overloaded");
+}
+
 /* ---- many at once ---- */
 
 static void load_strangers(struct lobby *l, struct shot *shots, const char *start)
@@ -340,7 +346,7 @@ Test(public_limits, fifty_strangers_want_one_time)
     volley_fire(shots, MANY);
     volley_print("one start", shots, MANY);
     cr_expect_eq(volley_count(shots, MANY, 201, NULL), 1);
-    cr_expect_eq(volley_count(shots, MANY, 409, "slot_taken"), MANY - 1);
+    cr_expect_eq(refused(shots, "slot_taken"), MANY - 1);
     cr_expect_eq(
         db_number(l.db, "SELECT count(*) FROM appointment WHERE service_id = $1", l.service, NULL),
         1);
@@ -368,7 +374,7 @@ Test(public_limits, fifty_strangers_want_one_of_four)
     volley_fire(shots, MANY);
     volley_print("one of four", shots, MANY);
     cr_expect_eq(volley_count(shots, MANY, 201, NULL), 4);
-    cr_expect_eq(volley_count(shots, MANY, 409, "slot_taken"), MANY - 4);
+    cr_expect_eq(refused(shots, "slot_taken"), MANY - 4);
     lobby_close(&l);
 }
 
@@ -389,7 +395,7 @@ Test(public_limits, fifty_strangers_want_twelve_seats)
     volley_fire(shots, MANY);
     volley_print("twelve seats", shots, MANY);
     cr_expect_eq(volley_count(shots, MANY, 201, NULL), 11);
-    cr_expect_eq(volley_count(shots, MANY, 409, "slot_taken"), MANY - 11);
+    cr_expect_eq(refused(shots, "slot_taken"), MANY - 11);
     cr_expect_eq(
         db_number(l.db, "SELECT taken FROM allocation WHERE group_service = $1", l.service, NULL),
         12);
@@ -415,7 +421,7 @@ Test(public_limits, fifty_bookings_with_one_address)
     volley_fire(shots, MANY);
     volley_print("one e-mail", shots, MANY);
     cr_expect_eq(volley_count(shots, MANY, 201, NULL), 3);
-    cr_expect_eq(volley_count(shots, MANY, 409, "limit_reached"), MANY - 3);
+    cr_expect_eq(refused(shots, "limit_reached"), MANY - 3);
     lobby_close(&l);
 }
 
