@@ -481,3 +481,34 @@ Test(public_limits, strangers_leave_staff_their_share)
     http_client_close(&l.owner.http);
     lobby_close(&l);
 }
+
+/* Else the rate would tell which practices there are. */
+Test(public_limits, a_name_that_is_nobodys_has_the_same_rate)
+{
+    static const char *const names[] = { A, "practice-b", "no-such-name" };
+    int port;
+    struct lobby l = lobby_open(""); /* b does not let strangers in */
+    pid_t router = stack_start_router("router.conf",
+                                      (const char *const[]){ "public_rate=1", "public_burst=10",
+                                                             "link_rate=0", "rest_max=0s", NULL },
+                                      &port);
+    stack_use_port(port);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct api who = api_anonymous();
+        int refused = 0;
+        for (int k = 0; k < 40; k++) {
+            struct answer *r = api_get(&who, "%s", stranger_path(names[i], "/challenge"));
+            refused += r->status == 429;
+            if (r->status == 429) {
+                cr_expect_str_eq(answer_header(r, "ratelimit"), "\"public\";r=0;t=1");
+            }
+        }
+        cr_expect(refused >= 15 && refused <= 30, "%s: %d refused", names[i], refused);
+        api_close(&who);
+    }
+    stack_use_port(0);
+    stack_stop(router, SIGTERM);
+    http_client_close(&l.owner.http);
+    http_client_close(&l.stranger.http);
+    lobby_close(&l);
+}
