@@ -39,6 +39,7 @@ const struct route *const route_tables[] = {
     series_change_routes,
     visit_step_routes,
     hold_routes,
+    block_routes,
     agenda_routes,
     calendar_routes,
     availability_routes,

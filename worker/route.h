@@ -202,14 +202,14 @@ extern const struct route auth_routes[], keys_routes[], session_routes[], accoun
     recovery_routes[], invitation_routes[], joining_routes[], email_routes[],
     second_factor_routes[], step_up_routes[], business_factor_routes[], me_routes[],
     business_routes[], staff_routes[], role_routes[], api_key_routes[], service_routes[],
-    asset_routes[], waitlist_routes[], waitlist_offer_routes[], waitlist_work_routes[],
-    client_routes[], appointment_routes[], series_routes[], series_change_routes[],
-    visit_step_routes[], hold_routes[], agenda_routes[], calendar_routes[], holiday_routes[],
-    link_routes[], link_open_routes[], guest_routes[], proposal_routes[], booking_policy_routes[],
-    opening_hours_routes[], branding_routes[], schedule_routes[], schedule_exception_routes[],
-    service_staff_routes[], availability_routes[], guest_landing_routes[], guest_session_routes[],
-    guest_move_routes[], guest_cancel_routes[], guest_profile_routes[], guest_leave_routes[],
-    service_intake_routes[], client_match_routes[], public_read_routes[], public_book_routes[],
-    openapi_routes[];
+    asset_routes[], block_routes[], waitlist_routes[], waitlist_offer_routes[],
+    waitlist_work_routes[], client_routes[], appointment_routes[], series_routes[],
+    series_change_routes[], visit_step_routes[], hold_routes[], agenda_routes[], calendar_routes[],
+    holiday_routes[], link_routes[], link_open_routes[], guest_routes[], proposal_routes[],
+    booking_policy_routes[], opening_hours_routes[], branding_routes[], schedule_routes[],
+    schedule_exception_routes[], service_staff_routes[], availability_routes[],
+    guest_landing_routes[], guest_session_routes[], guest_move_routes[], guest_cancel_routes[],
+    guest_profile_routes[], guest_leave_routes[], service_intake_routes[], client_match_routes[],
+    public_read_routes[], public_book_routes[], openapi_routes[];
 
 #endif

@@ -42,7 +42,7 @@ BEGIN
       'starts_at', jsonb_build_array(a.starts_at, s.new), 'ends_at', jsonb_build_array(a.ends_at, s.new + (a.ends_at - a.starts_at)))
     FROM pg_temp.shifted s JOIN appointment a ON a.id = s.id WHERE s.blocked IS NULL;
     UPDATE appointment a SET starts_at = s.new, ends_at = s.new + (a.ends_at - a.starts_at), local_end = (s.new + (a.ends_at - a.starts_at)) AT TIME ZONE a.time_zone,
-      version = a.version + 1, updated_at = now() FROM pg_temp.shifted s WHERE s.id = a.id AND s.blocked IS NULL;
+      auto_at = a.auto_at + (s.new - s.old), version = a.version + 1, updated_at = now() FROM pg_temp.shifted s WHERE s.id = a.id AND s.blocked IS NULL;
     -- Aside first, where nobody is: so that none meets the old time of another that moves, too.
     UPDATE allocation l SET lane = l.lane + 10000 FROM pg_temp.shifted_time t JOIN pg_temp.shifted s ON s.id = t.id AND s.blocked IS NULL WHERE l.id = t.part;
     UPDATE allocation l SET lane = t.lane, busy = t.busy, group_span = CASE WHEN l.seats IS NOT NULL

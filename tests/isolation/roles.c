@@ -214,6 +214,7 @@ static const char *permission(const struct operation *op)
         { "api-keys", "key.write", "key.write" },
         { "services", "service.read", "service.write" },
         { "assets", "service.read", "service.write" },
+        { "blocks", "appointment.read", "appointment.change" },
         { "waitlist", "appointment.read", "appointment.book" },
         { "clients", "client.read", "client.write" },
         { "appointments", "appointment.read", NULL },
@@ -316,6 +317,9 @@ static int call(struct stage *s, int who, const struct operation *op, enum whose
         catalog_hold(owner, &ids);
     }
     bool drops = strcmp(op->method, "DELETE") == 0;
+    if (drops && about(op, "blocks")) { /* who may has given back the one before */
+        ids.block = api_new_block(owner, ids.staff);
+    }
     if (drops && whose == OWN && about(op, "clients")) {
         ids.client = fresh_client(s, c);
     }

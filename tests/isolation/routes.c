@@ -32,6 +32,7 @@ static void plant(void)
         "UPDATE invitation SET name = $",
         "UPDATE asset SET name = $",
         "UPDATE waitlist SET note = $",
+        "UPDATE allocation SET reason = $ WHERE kind = 'block'",
         "UPDATE schedule SET name = $",
         "UPDATE schedule_exception SET reason = $",
         "UPDATE client SET given_name = $, family_name = $, notes = $",

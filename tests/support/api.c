@@ -331,6 +331,16 @@ const char *api_new_asset(struct api *a, const char *kind, const char *name)
                    api_post(a, "/api/v1/assets", "{\"kind\":\"%s\",\"name\":\"%s\"}", kind, name));
 }
 
+const char *api_new_block(struct api *a, const char *staff)
+{
+    static int n;
+    const char *day = api_day(401 + n++);
+    return created("block", api_post(a, "/api/v1/blocks",
+                                     "{\"staff_id\":\"%s\",\"starts_at\":\"%sT05:00\","
+                                     "\"ends_at\":\"%sT05:10\"}",
+                                     staff, day, day));
+}
+
 const char *api_new_wait(struct api *a, const char *client, const char *service, const char *staff)
 {
     return created("waitlist", api_post(a, "/api/v1/waitlist",

@@ -81,6 +81,8 @@ const char *api_new_exception(struct api *a, const char *staff, const char *effe
                               const char *day);
 /* A room, a chair or a device. */
 const char *api_new_asset(struct api *a, const char *kind, const char *name);
+/* Takes the staff's time far away, some of it that nobody else takes. */
+const char *api_new_block(struct api *a, const char *staff);
 /* Waits for days beyond the horizon, so that nothing is offered. */
 const char *api_new_wait(struct api *a, const char *client, const char *service, const char *staff);
 /* Books without judging the answer. */

@@ -86,6 +86,7 @@ struct ids catalog_things(struct api *owner, const char *name, const char *staff
     i.schedule = api_new_schedule(owner, i.staff, "\"monday 09:00-14:00\"");
     i.asset = api_new_asset(owner, "room", name);
     i.entry = api_new_wait(owner, i.client, i.service, i.staff);
+    i.block = api_new_block(owner, i.staff);
     i.exception = api_new_exception(owner, i.staff, "closed", api_day(400));
     struct guest_link l = guest_link_to(owner, api_text("clients/%s", i.client), GUEST_ALL_SCOPES);
     struct api guest = guest_enter(l.token);
@@ -157,6 +158,7 @@ static const char *id_for(const char *name, const struct ids *ids)
         { "asset", ids->asset },
         { "any_of", ids->asset },
         { "waitlist", ids->entry },
+        { "blocks", ids->block },
         { "series", ids->series },
         { "staff", ids->staff },
         { "invitation", ids->invitation },
@@ -254,6 +256,9 @@ static const char *text_for(struct json_object *schema, const char *name, const 
     if (strcmp(name, "starts_at") == 0 || strcmp(name, "expires_at") == 0 ||
         strcmp(name, "from") == 0) {
         return api_text("%sT09:00", api_day(300));
+    }
+    if (strcmp(name, "ends_at") == 0) {
+        return api_text("%sT10:00", api_day(300));
     }
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (strcmp(name, known[i].name) == 0) {

@@ -17,7 +17,7 @@ struct operation {
 struct ids {
     const char *client, *service, *staff, *appointment;
     const char *invitation, *link, *proposal, *role, *key; /* NULL: one that is nowhere */
-    const char *schedule, *exception, *asset, *entry, *series;
+    const char *schedule, *exception, *asset, *entry, *series, *block;
     const char *hold, *feed, *offer; /* their tokens; catalog_tokens' */
     const char *slug;                /* of a practice that strangers may book at; catalog_tokens' */
 };

