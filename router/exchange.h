@@ -47,10 +47,11 @@ struct exchange {
 
     /* filled by flow */
     struct principal principal;
-    bool by_link;    /* the path holds a link's token: it is logged as its route's pattern */
-    bool by_slug;    /* the path names the practice, and nobody says who asks */
-    bool page;       /* a person reads the answer: refusals are pages */
-    bool has_cookie; /* the principal comes from the guest's cookie */
+    bool by_link;     /* the path holds a link's token: it is logged as its route's pattern */
+    bool by_slug;     /* the path names the practice, and nobody says who asks */
+    struct uuid name; /* by_slug: a digest of that name, whether it is a practice's or nobody's */
+    bool page;        /* a person reads the answer: refusals are pages */
+    bool has_cookie;  /* the principal comes from the guest's cookie */
     bool has_tenant;
     struct tenant tenant; /* copy of the directory's row at admission */
     struct uuid

@@ -9,6 +9,7 @@
 #include "common/link_token.h"
 #include "common/media.h"
 #include "common/problem.h"
+#include "common/secret.h"
 #include "common/str.h"
 #include "router/cookie.h"
 #include "router/html.h"
@@ -288,6 +289,9 @@ static enum err gate_tenant(const struct flow *f, struct exchange *x, const stru
 static enum err find_slug(const struct flow *f, struct exchange *x, struct slice slug)
 {
     const struct tenant *t = directory_find_slug(f->directory, slug);
+    uint8_t digest[32];
+    secret_digest(slug, digest);
+    memcpy(x->name.b, digest, sizeof(x->name.b));
     if (!t && !directory_in_step(f->directory)) {
         return E_UNAVAILABLE; /* it may only be new */
     }
@@ -358,8 +362,8 @@ static enum err take_rates(const struct flow *f, struct exchange *x, const struc
         TRY(rate_take(f->link_rate, &link, address, now));
     }
     x->by = "public";
-    if (x->by_slug && x->has_tenant) {
-        TRY(rate_take(f->link_rate, &strangers, &x->source, now));
+    if (x->by_slug) { /* whether it is a practice's or not, which the rate must not tell */
+        TRY(rate_take(f->link_rate, &strangers, &x->name, now));
     }
     x->by = "tenant";
     return rate_take(f->rate, &rules, &x->source, now);

@@ -435,6 +435,7 @@ static const char expected_grants[] = "access_link:ar\n" /* and of two columns w
                                       "invitation:arw\n"
                                       "opening_hours:ard\n"
                                       "outbox:arw\n"
+                                      "public_count:arwd\n"
                                       "resource:ar\n"
                                       "role:arwd\n"
                                       "schedule:arwd\n"

@@ -32,7 +32,7 @@ static void *shoot(void *arg)
     struct shooter *who = arg;
     struct shot *s = who->shot;
     struct api a = api_anonymous();
-    bool connected = http_client_open(&a.http, stack_host(), stack_port());
+    bool connected = http_client_open_from(&a.http, s->from, stack_host(), stack_port());
     snprintf(a.token, sizeof a.token, "%s", s->token ? s->token : "");
     pthread_barrier_wait(who->start);
     int64_t begin = wait_now_ms();

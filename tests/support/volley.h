@@ -8,6 +8,7 @@
 struct shot {
     const char *token, *method, *path, *body; /* borrowed; body NULL: none */
     const char *headers;                      /* further field lines or NULL */
+    const char *from;                         /* address it comes from; NULL: any */
     int status;                               /* of the answer; 0: none came */
     char code[40];                            /* problem code, or "" */
     char id[40];                              /* id member, or "" */

@@ -192,7 +192,9 @@ static void receptionist_is_suspended(struct life *l)
 Test(life, from_the_first_day_to_somebodys_last)
 {
     struct life l = { 0 };
-    owner_chooses_a_password(&l, practice_invite("vida", "Clínica Vida", OWNER));
+    const char *link = practice_invite("vida", "Clínica Vida", OWNER);
+    practice_open_always("vida");
+    owner_chooses_a_password(&l, link);
     owner_invites_the_receptionist(&l);
     reception_books_and_sends_a_link(&l);
     client_opens_confirms_and_moves(&l);

@@ -64,6 +64,7 @@ static void expect_no_practice(struct lobby *l, const char *slug)
         { "GET", service_path(l, ""), NULL, NULL },
         { "GET", service_path(l, "/slots"), NULL, NULL },
         { "GET", "/services/1/slots", NULL, NULL },
+        { "GET", service_path(l, "/next"), NULL, NULL },
         { "GET", service_path(l, "/slots?from=2030-01-01&to=2029-01-01"), NULL, NULL },
         { "GET", service_path(l, "/slots?from=x"), NULL, NULL },
         { "GET", "/challenge", NULL, NULL },
@@ -180,6 +181,7 @@ Test(public_booking, a_service_is_shown_to_whom_it_is_for)
         cr_expect_eq(lists(&l, l.service), all[i].listed, "%s", all[i].visibility);
         cr_expect_eq(look(&l, service_path(&l, ""))->status, status, "%s", all[i].visibility);
         cr_expect_eq(look(&l, service_path(&l, "/slots"))->status, status, "%s", all[i].visibility);
+        cr_expect_eq(look(&l, service_path(&l, "/next"))->status, status, "%s", all[i].visibility);
     }
     struct answer *r = lobby_book(&l, start, "x@example.com", "");
     cr_expect_eq(r->status, 422);
@@ -277,6 +279,32 @@ Test(public_booking, times_keep_notice_and_horizon)
            "slot_taken");
     expect(lobby_book(&l, api_text("%sT10:00", api_day(20)), "x@example.com", ""), 409,
            "slot_taken");
+    lobby_close(&l);
+}
+
+/* The first of the free ones, of everybody or of one person, by the same rules; days that are too soon are passed over. */
+Test(public_booking, the_next_time_is_the_first_that_is_free)
+{
+    struct lobby l = lobby_open("");
+    struct answer *r = expect(look(&l, service_path(&l, "/next")), 200, "");
+    cr_expect_str_eq(answer_text(r, "next"), lobby_start(&l, 0));
+    cr_expect_str_eq(answer_text(r, "time_zone"), "America/Mexico_City");
+    expect(lobby_hold(&l, lobby_start(&l, 0)), 201, "");
+    r = expect(look(&l, service_path(&l, "/next")), 200, "");
+    cr_expect_str_eq(answer_text(r, "next"), lobby_start(&l, 0));
+    r = look(&l, service_path(&l, api_text("/next?staff_id=%s", l.staff)));
+    cr_expect_str_eq(answer_text(r, "next"), lobby_start(&l, 0));
+    r = expect(look(&l, service_path(&l, "/next?staff_id=" NOBODY)), 200, "");
+    cr_expect(strstr(r->http.body, "\"next\":null") != NULL, "%s", r->http.body);
+    stranger_policy(&l.owner, "\"notice_min\":28800,\"horizon_days\":60"); /* twenty days */
+    r = expect(look(&l, service_path(&l, "/next")), 200, "");
+    /* api_day is of UTC, the answer of the practice, where it may still be the day before */
+    cr_expect(strncmp(answer_text(r, "next"), api_day(19), 10) >= 0, "%s", r->http.body);
+    cr_expect(strncmp(answer_text(r, "next"), api_day(22), 10) < 0, "%s", r->http.body);
+    expect(lobby_book(&l, answer_text(r, "next"), "x@example.com", ""), 201, "");
+    stranger_policy(&l.owner, "\"notice_min\":28800,\"horizon_days\":3");
+    r = expect(look(&l, service_path(&l, "/next")), 200, "");
+    cr_expect(strstr(r->http.body, "\"next\":null") != NULL, "%s", r->http.body);
     lobby_close(&l);
 }
 

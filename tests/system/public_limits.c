@@ -321,6 +321,99 @@ static size_t refused(const struct shot *shots, const char *code)
     return volley_count(shots, MANY, 409, code) + volley_count(shots, MANY, 503, "overloaded");
 }
 
+/* ---- of a day ---- */
+
+/* So many bookings are counted, of all addresses. */
+static void expect_counts(struct lobby *l, long n)
+{
+    cr_expect_eq(db_number(l->db, "SELECT count(*) FROM public_count", NULL), n);
+}
+
+/* Twenty of one address, whatever became of them; another has its own, and so has tomorrow. What was refused is not counted. */
+Test(public_limits, a_day_of_one_address)
+{
+    struct lobby l = lobby_open("");
+    struct lobby near = l;
+    near.stranger = api_anonymous();
+    near.stranger.from = "127.0.0.9";
+    struct answer *r = NULL;
+    for (int i = 0; i < 20; i++) {
+        r = expect(lobby_book(&l, lobby_start(&l, 2), stranger_email(), ""), 201, "");
+    }
+    r = api_send(&l.owner, "POST", api_text("/api/v1/appointments/%s/cancel", answer_text(r, "id")),
+                 "{}", "If-Match: \"1\"\r\n");
+    cr_assert_eq(r->status, 200, "%s", r->http.body);
+    long before = count_all(&l);
+    expect(lobby_book(&l, lobby_start(&l, 2), stranger_email(), ""), 409, "limit_reached");
+    cr_expect_eq(count_all(&l), before);
+    expect_counts(&l, 20);
+    expect(lobby_book(&near, lobby_start(&l, 2), stranger_email(), ""), 201, "");
+    expect(lobby_book(&near, api_text("%sT10:07", api_day(8)), stranger_email(), ""), 409,
+           "slot_taken");
+    expect_counts(&l, 21);
+    db_do(l.db, "UPDATE public_count SET made_at = made_at - interval '1 day'");
+    expect(lobby_book(&l, lobby_start(&l, 2), stranger_email(), ""), 201, "");
+    expect_counts(&l, 1);
+    api_close(&near.stranger);
+    lobby_close(&l);
+}
+
+/* Ten of one e-mail or phone, from wherever, so that nobody's mailbox is filled; what staff entered is not counted. */
+Test(public_limits, a_day_of_one_contact)
+{
+    struct lobby l = lobby_open("");
+    const char *email = stranger_email(), *phone = ",\"phone\":\"+525500000077\"";
+    struct answer *r = api_post(&l.owner, "/api/v1/clients",
+                                "{\"given_name\":\"Eva\",\"email\":\"%s\"}", email);
+    cr_assert_eq(r->status, 201);
+    for (int i = 0; i < 10; i++) {
+        l.stranger.from = api_text("127.0.2.%d", i + 1);
+        http_client_close(&l.stranger.http);
+        expect(lobby_book(&l, lobby_start(&l, 2), email, phone), 201, "");
+    }
+    expect(lobby_book(&l, lobby_start(&l, 2), email, ""), 409, "limit_reached");
+    expect(lobby_book(&l, lobby_start(&l, 2), stranger_email(), phone), 409, "limit_reached");
+    expect(lobby_book(&l, lobby_start(&l, 2), stranger_email(), ""), 201, "");
+    db_do(l.db, "UPDATE client SET created_at = created_at - interval '1 day' WHERE source ="
+                " 'public'");
+    expect(lobby_book(&l, lobby_start(&l, 2), email, phone), 201, "");
+    lobby_close(&l);
+}
+
+Test(public_limits, fifty_bookings_from_one_address)
+{
+    struct lobby l = lobby_open("");
+    static struct shot shots[MANY];
+    for (int i = 0; i < MANY; i++) {
+        shots[i] = (struct shot){
+            .token = "",
+            .method = "POST",
+            .path = stranger_path(A, "/book"),
+            .from = "127.0.3.1",
+            .body = api_text("{\"service_id\":\"%s\",\"starts_at\":\"%s\",\"given_name\":\"Ana\","
+                             "\"email\":\"%s\",%s}",
+                             l.service, lobby_start(&l, i), stranger_email(),
+                             stranger_work(&l.stranger, A)),
+        };
+    }
+    volley_fire(shots, MANY);
+    volley_print("one address", shots, MANY);
+    cr_expect_eq(volley_count(shots, MANY, 201, NULL), 20);
+    cr_expect_eq(refused(shots, "limit_reached"), MANY - 20);
+    lobby_close(&l);
+}
+
+/* As every practice begins. */
+Test(public_limits, three_visits_to_come_unless_said_otherwise)
+{
+    struct api other = api_login(OWNER_B);
+    struct answer *r = api_get(&other, "/api/v1/booking-policy");
+    cr_expect_eq(answer_int(r, "open_per_client"), 3, "%s", r->http.body);
+    cr_expect_str_eq(answer_text(r, "public_booking"), "false");
+    api_close(&other);
+    api_release();
+}
+
 /* ---- many at once ---- */
 
 static void load_strangers(struct lobby *l, struct shot *shots, const char *start)
@@ -330,6 +423,7 @@ static void load_strangers(struct lobby *l, struct shot *shots, const char *star
             .token = "",
             .method = "POST",
             .path = stranger_path(A, "/book"),
+            .from = api_text("127.0.1.%d", i + 1), /* else they come one after another */
             .body = api_text("{\"service_id\":\"%s\",\"starts_at\":\"%s\",\"given_name\":\"Ana\","
                              "\"email\":\"%s\",%s}",
                              l->service, start, stranger_email(), stranger_work(&l->stranger, A)),
@@ -485,5 +579,36 @@ Test(public_limits, strangers_leave_staff_their_share)
     stack_use_port(0);
     stack_stop(router, SIGTERM);
     http_client_close(&l.owner.http);
+    lobby_close(&l);
+}
+
+/* Else the rate would tell which practices there are. */
+Test(public_limits, a_name_that_is_nobodys_has_the_same_rate)
+{
+    static const char *const names[] = { A, "practice-b", "no-such-name" };
+    int port;
+    struct lobby l = lobby_open(""); /* b does not let strangers in */
+    pid_t router = stack_start_router("router.conf",
+                                      (const char *const[]){ "public_rate=1", "public_burst=10",
+                                                             "link_rate=0", "rest_max=0s", NULL },
+                                      &port);
+    stack_use_port(port);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct api who = api_anonymous();
+        int limited = 0;
+        for (int k = 0; k < 40; k++) {
+            struct answer *r = api_get(&who, "%s", stranger_path(names[i], "/challenge"));
+            limited += r->status == 429;
+            if (r->status == 429) {
+                cr_expect_str_eq(answer_header(r, "ratelimit"), "\"public\";r=0;t=1");
+            }
+        }
+        cr_expect(limited >= 15 && limited <= 30, "%s: %d limited", names[i], limited);
+        api_close(&who);
+    }
+    stack_use_port(0);
+    stack_stop(router, SIGTERM);
+    http_client_close(&l.owner.http);
+    http_client_close(&l.stranger.http);
     lobby_close(&l);
 }

@@ -219,16 +219,6 @@ static void rank_by_gaps(const struct openings *o, int64_t start, struct rank *o
     sort_ranks(out, o->person_count);
 }
 
-static bool anybody_can(const struct openings *o, int64_t start)
-{
-    for (size_t i = 0; i < o->person_count; i++) {
-        if (openings_judge(o, &o->people[i], start) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- writing ---- */
 
 struct writer {
@@ -298,7 +288,7 @@ static void write_starts(struct writer *w, const struct openings_day *d)
     size_t n = openings_starts(w->o, d), shown = 0;
     sbuf_text(w->out, "\"starts\":[");
     for (size_t i = 0; i < n; i++) {
-        if (anybody_can(w->o, w->o->starts[i])) {
+        if (openings_anybody_can(w->o, w->o->starts[i])) {
             sbuf_text(w->out, shown++ ? ",{" : "{");
             write_start(w, d, w->o->starts[i]);
         }
@@ -371,65 +361,12 @@ static void write_people(struct writer *w)
     sbuf_char(w->out, ']');
 }
 
-/* ---- the next one ---- */
-
-/* The first start that somebody can, and its day; false: none. */
-static bool find_start(struct openings *o, const struct openings_day **day, int64_t *start)
-{
-    for (size_t i = 0; i < o->day_count; i++) {
-        size_t n = openings_starts(o, &o->days[i]);
-        for (size_t k = 0; k < n; k++) {
-            if (anybody_can(o, o->starts[k])) {
-                *day = &o->days[i];
-                *start = o->starts[k];
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* The day n days after date. */
-static const char *later(struct call *c, const struct openings_day *d, int n)
-{
-    char text[CLOCK_RFC3339_MAX];
-    clock_format_utc((d->midnight + n * INT64_C(86400)) * 1000000, text);
-    return arena_text(c->arena, (struct slice){ text, 10 });
-}
-
-/* Loads the days behind those of o; when these are too soon altogether, the first day that is not. */
-static enum err load_later(struct call *c, struct openings *o)
-{
-    const struct openings_day *last = &o->days[o->day_count - 1];
-    bool too_soon = last->day.span.to <= o->limits.earliest;
-    char earliest[CLOCK_RFC3339_MAX];
-    clock_format_utc(o->limits.earliest * 1000000, earliest);
-    call_set(c, "w_at", earliest);
-    call_set(c, "w_first", too_soon ? NULL : later(c, last, 1));
-    call_set(c, "w_last", too_soon ? NULL : later(c, last, OPENINGS_DAYS_MAX));
-    return openings_load(c, o);
-}
-
-/* Loads days until one has a start or the horizon is passed; o is the last that was loaded. */
-static enum err find_next(struct call *c, struct openings *o, const struct openings_day **day,
-                          int64_t *start)
-{
-    *day = NULL;
-    while (o->day_count > 0 && o->person_count > 0 && !find_start(o, day, start)) {
-        if (o->days[o->day_count - 1].day.span.to > o->limits.latest) {
-            return OK;
-        }
-        TRY(load_later(c, o));
-    }
-    return OK;
-}
-
 /* ,"next":{...} */
 static enum err write_next(struct call *c, struct writer *w)
 {
     const struct openings_day *day;
     int64_t start;
-    TRY(find_next(c, w->o, &day, &start));
+    TRY(openings_find_next(c, w->o, &day, &start));
     sbuf_text(w->out, ",\"next\":");
     if (!day) {
         sbuf_text(w->out, "null");
@@ -523,7 +460,7 @@ static enum err write_days(struct call *c, struct writer *w)
     for (size_t i = 0; i < w->o->day_count; i++) {
         size_t n = openings_starts(w->o, &w->o->days[i]), possible = 0;
         for (size_t k = 0; k < n; k++) {
-            possible += anybody_can(w->o, w->o->starts[k]);
+            possible += openings_anybody_can(w->o, w->o->starts[k]);
         }
         sbuf_fmt(w->out, "%s{\"date\":\"%s\",\"starts\":%zu}", i ? "," : "", w->o->days[i].date,
                  possible);

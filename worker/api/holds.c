@@ -75,6 +75,7 @@ static const struct param hold_one_vars[] = { { .name = "secret_hash", .type = T
     "(SELECT count(*) FROM hold o JOIN allocation y ON y.id = o.id WHERE " whose " AND" \
     " y.expires_at > now())"
 
+/* clang-format off */
 const struct stmt hold_make = {
     "make",
     "WITH taken AS (INSERT INTO allocation AS x(id, resource_id, busy, kind, expires_at)"
@@ -85,56 +86,22 @@ const struct stmt hold_make = {
     " :instant::timestamptz AS starts_at, :instant::timestamptz"
     " + make_interval(mins => coalesce(:to_minutes::int, s.duration_min)) AS ends_at) v"
     " WHERE s.id = :to_service AND t.id = :to_staff AND CASE WHEN :made_from::text IS NULL"
-    " THEN " ALIVE_OF("o.made_by = :me_member") " < " HOLDS_MAX " ELSE " ALIVE_OF(
-        "o.made_from IS NOT NULL") " < " HOLD_STRANGERS_MAX
-                                   " AND " ALIVE_OF(
-                                       "o.made_from = :made_from::bytea") " < " HOLD_ADDRESS_MAX
-                                                                          " END"
-                                                                          " FOR KEY SHARE OF s, t "
-                                                                          "RETURNING x.id, "
-                                                                          "x.expires_at, x.busy),"
-                                                                          " besides AS (INSERT "
-                                                                          "INTO allocation(id, "
-                                                                          "resource_id, busy, "
-                                                                          "kind, expires_at, "
-                                                                          "held_with)"
-                                                                          " SELECT "
-                                                                          "gen_random_uuid(), "
-                                                                          "f.id, x.busy, 'hold', "
-                                                                          "x.expires_at, x.id FROM "
-                                                                          "taken x"
-                                                                          " CROSS JOIN "
-                                                                          "unnest(:assets::uuid[]) "
-                                                                          "f(id)),"
-                                                                          " h AS (INSERT INTO hold "
-                                                                          "AS h(id, secret_hash, "
-                                                                          "service_id, staff_id, "
-                                                                          "starts_at, ends_at,"
-                                                                          " made_by, made_from) "
-                                                                          "SELECT x.id, "
-                                                                          ":secret_hash::bytea, "
-                                                                          "s.id, :to_staff, "
-                                                                          ":instant::timestamptz, "
-                                                                          ":instant::timestamptz"
-                                                                          " + make_interval(mins "
-                                                                          "=> "
-                                                                          "coalesce(:to_minutes::"
-                                                                          "int, s.duration_min)), "
-                                                                          ":me_member,"
-                                                                          " :made_from::bytea FROM "
-                                                                          "taken x, service s "
-                                                                          "WHERE s.id = :to_service"
-                                                                          " RETURNING h.id, "
-                                                                          "h.service_id, "
-                                                                          "h.staff_id, "
-                                                                          "h.starts_at, h.ends_at)"
-                                                                          " SELECT " HOLD_OUT
-                                                                          " FROM h JOIN taken x ON "
-                                                                          "x.id = h.id, " ZONE
-                                                                          " WHERE "
-                                                                          "ext.work_due('agenda', "
-                                                                          "x.expires_at)",
+    " THEN " ALIVE_OF("o.made_by = :me_member") " < " HOLDS_MAX
+    " ELSE " ALIVE_OF("o.made_from IS NOT NULL") " < " HOLD_STRANGERS_MAX
+    " AND " ALIVE_OF("o.made_from = :made_from::bytea") " < " HOLD_ADDRESS_MAX " END"
+    " FOR KEY SHARE OF s, t RETURNING x.id, x.expires_at, x.busy),"
+    " besides AS (INSERT INTO allocation(id, resource_id, busy, kind, expires_at, held_with)"
+    " SELECT gen_random_uuid(), f.id, x.busy, 'hold', x.expires_at, x.id FROM taken x"
+    " CROSS JOIN unnest(:assets::uuid[]) f(id)),"
+    " h AS (INSERT INTO hold AS h(id, secret_hash, service_id, staff_id, starts_at, ends_at,"
+    " made_by, made_from) SELECT x.id, :secret_hash::bytea, s.id, :to_staff, :instant::timestamptz,"
+    " :instant::timestamptz + make_interval(mins => coalesce(:to_minutes::int, s.duration_min)),"
+    " :me_member, :made_from::bytea FROM taken x, service s WHERE s.id = :to_service"
+    " RETURNING h.id, h.service_id, h.staff_id, h.starts_at, h.ends_at)"
+    " SELECT " HOLD_OUT " FROM h JOIN taken x ON x.id = h.id, " ZONE
+    " WHERE ext.work_due('agenda', x.expires_at)",
 };
+/* clang-format on */
 
 #define ALIVE                                                                \
     " FROM hold h JOIN allocation x ON x.id = h.id AND x.expires_at > now()" \

@@ -558,3 +558,65 @@ int64_t openings_days_between(const char *first, const char *last)
     int64_t from = midnight_of(first), to = midnight_of(last);
     return from < 0 || to < from ? 0 : (to - from) / DAY_S + 1;
 }
+
+/* ---- the next one ---- */
+
+bool openings_anybody_can(const struct openings *o, int64_t start)
+{
+    for (size_t i = 0; i < o->person_count; i++) {
+        if (openings_judge(o, &o->people[i], start) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first start that somebody can, and its day; false: none. */
+static bool find_start(struct openings *o, const struct openings_day **day, int64_t *start)
+{
+    for (size_t i = 0; i < o->day_count; i++) {
+        size_t n = openings_starts(o, &o->days[i]);
+        for (size_t k = 0; k < n; k++) {
+            if (openings_anybody_can(o, o->starts[k])) {
+                *day = &o->days[i];
+                *start = o->starts[k];
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The day n days after date. */
+static const char *later(struct call *c, const struct openings_day *d, int n)
+{
+    char text[CLOCK_RFC3339_MAX];
+    clock_format_utc((d->midnight + n * INT64_C(86400)) * 1000000, text);
+    return arena_text(c->arena, (struct slice){ text, 10 });
+}
+
+/* Loads the days behind those of o; when these are too soon altogether, the first day that is not. */
+static enum err load_later(struct call *c, struct openings *o)
+{
+    const struct openings_day *last = &o->days[o->day_count - 1];
+    bool too_soon = last->day.span.to <= o->limits.earliest;
+    char earliest[CLOCK_RFC3339_MAX];
+    clock_format_utc(o->limits.earliest * 1000000, earliest);
+    call_set(c, "w_at", earliest);
+    call_set(c, "w_first", too_soon ? NULL : later(c, last, 1));
+    call_set(c, "w_last", too_soon ? NULL : later(c, last, OPENINGS_DAYS_MAX));
+    return openings_load(c, o);
+}
+
+enum err openings_find_next(struct call *c, struct openings *o, const struct openings_day **day,
+                            int64_t *start)
+{
+    *day = NULL;
+    while (o->day_count > 0 && o->person_count > 0 && !find_start(o, day, start)) {
+        if (o->days[o->day_count - 1].day.span.to > o->limits.latest) {
+            return OK;
+        }
+        TRY(load_later(c, o));
+    }
+    return OK;
+}

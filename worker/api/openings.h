@@ -84,6 +84,11 @@ size_t openings_starts(struct openings *o, const struct openings_day *d);
 unsigned openings_judge(const struct openings *o, const struct openings_person *p, int64_t start);
 /* The same for any instant; AVAIL_CLOSED when it is off the grid of the days there are. */
 unsigned openings_judge_any(struct openings *o, const struct openings_person *p, int64_t start);
+/* Whether anybody can begin then. */
+bool openings_anybody_can(const struct openings *o, int64_t start);
+/* The first start that anybody can, within the horizon: of o, or of days behind it, which it then loads into o. day is NULL when there is none. */
+MUST_USE enum err openings_find_next(struct call *c, struct openings *o,
+                                     const struct openings_day **day, int64_t *start);
 /* How much stands back for a visit's assets. */
 enum openings_force {
     OPENINGS_FREE = 1,

@@ -7,7 +7,9 @@
 #include "worker/api/appointment.h"
 #include "worker/api/openings.h"
 
-#define PUBLIC_GRID 30 /* minutes, of a service that says none */
+#define PUBLIC_GRID        30   /* minutes, of a service that says none */
+#define PUBLIC_ADDRESS_DAY "20" /* bookings from one address within 24 hours */
+#define PUBLIC_CONTACT_DAY "10" /* of one e-mail or phone */
 
 #define PUBLIC_SLUG_PARAM                                         \
     {                                                             \

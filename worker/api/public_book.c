@@ -80,6 +80,7 @@ static const struct param book_vars[] = {
     OPENINGS_VARS,
     PUBLIC_PROOF_VAR,
     { .name = "secret_hash", .type = T_TEXT }, /* the hold's */
+    { .name = "made_from", .type = T_TEXT },   /* the address, as a bytea */
     { .name = "link_hash", .type = T_TEXT },
     { .name = "answered", .type = T_TEXT },
     { .name = "message", .type = T_UUID },
@@ -96,12 +97,13 @@ static const struct stmt line_up = {
     "SELECT pg_advisory_xact_lock(hashtextextended(:tenant_id::text || ' strangers', 0))",
 };
 
-/* So are bookings with one e-mail or phone: before any time is locked, and in one order for everybody. */
+/* So are bookings with one e-mail or phone, or from one address: before any time is locked, and in one order for everybody. */
 static const struct stmt contact_lock = {
     "contact_lock",
     "SELECT pg_advisory_xact_lock(k.key) FROM (SELECT hashtextextended(:tenant_id::text || v.who, "
     "0)"
-    " AS key FROM (VALUES (:email), (:phone)) v(who) WHERE v.who IS NOT NULL ORDER BY 1) k",
+    " AS key FROM (VALUES (:email), (:phone), (:made_from)) v(who) WHERE v.who IS NOT NULL ORDER "
+    "BY 1) k",
 };
 
 /* Only what strangers booked is counted: it must not be found out here who is a client. */
@@ -112,6 +114,21 @@ static const struct stmt contact_full = {
     " ON a.client_id = k.id WHERE k.source = 'public' AND (k.email = :email OR k.phone = :phone)"
     " AND a.starts_at > now() AND a.state = ANY ('" VISIT_OPEN "'))",
 };
+
+/* Of a day, whatever became of it. Whoever is refused is not counted. */
+/* clang-format off */
+static const struct stmt count_day = {
+    "count_day",
+    "WITH old AS (DELETE FROM public_count WHERE id IN (SELECT id FROM public_count"
+    " WHERE made_at <= now() - interval '1 day' LIMIT 100 FOR UPDATE SKIP LOCKED))"
+    " INSERT INTO public_count(id, made_from) SELECT gen_random_uuid(), :made_from::bytea"
+    " WHERE (SELECT count(*) FROM public_count o WHERE o.made_from = :made_from::bytea"
+    " AND o.made_at > now() - interval '1 day') < " PUBLIC_ADDRESS_DAY
+    " AND (SELECT count(*) FROM client k WHERE k.source = 'public'"
+    " AND (k.email = :email OR k.phone = :phone)"
+    " AND k.created_at > now() - interval '1 day') < " PUBLIC_CONTACT_DAY " RETURNING id",
+};
+/* clang-format on */
 
 static const struct stmt client_insert = {
     "client",
@@ -160,25 +177,10 @@ static const struct stmt *const hold_stmts[] = {
     &appointment_sweep, &appointment_check, &openings_world, &hold_make, NULL,
 };
 static const struct stmt *const book_stmts[] = {
-    &public_door,
-    &public_spend,
-    &public_service,
-    &contact_lock,
-    &contact_full,
-    &hold_find,
-    &hold_use,
-    &appointment_lock,
-    &appointment_sweep,
-    &appointment_check,
-    &openings_world,
-    &client_insert,
-    &how_state,
-    &appointment_book,
-    &answers_insert,
-    &link_insert,
-    &booked,
-    &mail_insert,
-    NULL,
+    &public_door,       &public_spend,   &public_service, &contact_lock,     &contact_full,
+    &count_day,         &hold_find,      &hold_use,       &appointment_lock, &appointment_sweep,
+    &appointment_check, &openings_world, &client_insert,  &how_state,        &appointment_book,
+    &answers_insert,    &link_insert,    &booked,         &mail_insert,      NULL,
 };
 
 /* ---- holding ---- */
@@ -247,11 +249,17 @@ static enum err check_contact(struct call *c)
         return call_refuse_field(c, "/email", "required", "Indique correo o teléfono",
                                  "Say an e-mail address or a phone number");
     }
+    TRY(set_address(c));
     TRY(call_post(c, &contact_lock));
     TRY(call_query(c, &contact_full, &rows));
-    return PQntuples(rows) ? call_refuse(c, E_LIMIT, "A lo más tantas citas por venir por persona",
-                                         "No more visits to come for one person")
-                           : OK;
+    if (PQntuples(rows)) {
+        return call_refuse(c, E_LIMIT, "A lo más tantas citas por venir por persona",
+                           "No more visits to come for one person");
+    }
+    TRY(call_query(c, &count_day, &rows));
+    return PQntuples(rows) ? OK
+                           : call_refuse(c, E_LIMIT, "Son demasiadas citas en un día; llame",
+                                         "Too many visits were booked in a day; call");
 }
 
 /* What is held is what is booked. */

@@ -46,6 +46,12 @@ static const struct column slots_columns[] = {
     { 0 },
 };
 
+static const struct column next_columns[] = {
+    { "time_zone", T_TEXT, "IANA zone of the start" },
+    { "next", T_ZONED, "The next free time (RFC 3339); null: none within the horizon" },
+    { 0 },
+};
+
 static const struct column challenge_columns[] = {
     { "challenge", T_TEXT, "null: no work is asked for" },
     { "bits", T_INT, "So many bits of zero SHA-256 begins with" },
@@ -69,6 +75,13 @@ static const struct param slots_params[] = {
       .in = IN_QUERY,
       .type = T_DATE,
       .doc = "Last day, at most 13 days later; six when absent" },
+    { .name = "staff_id", .in = IN_QUERY, .type = T_UUID, .doc = "With that person" },
+    { 0 },
+};
+
+static const struct param next_params[] = {
+    PUBLIC_SLUG_PARAM,
+    { .name = "id", .in = IN_PATH, .type = T_UUID },
     { .name = "staff_id", .in = IN_QUERY, .type = T_UUID, .doc = "With that person" },
     { 0 },
 };
@@ -147,16 +160,6 @@ static enum err ask_days(struct call *c)
                                    "It must be within the 14 days from from on");
 }
 
-/* With anybody. */
-static bool is_open(const struct openings *o, int64_t start)
-{
-    bool open = false;
-    for (size_t i = 0; !open && i < o->person_count; i++) {
-        open = openings_judge(o, &o->people[i], start) == 0;
-    }
-    return open;
-}
-
 static void write_people(struct sbuf *out, const struct openings *o)
 {
     for (size_t i = 0; i < o->person_count; i++) {
@@ -172,7 +175,7 @@ static void write_days(struct sbuf *out, struct openings *o)
         size_t n = openings_starts(o, &o->days[i]), shown = 0;
         sbuf_fmt(out, "%s{\"date\":\"%s\",\"starts\":[", i ? "," : "", o->days[i].date);
         for (size_t k = 0; k < n; k++) {
-            if (is_open(o, o->starts[k])) {
+            if (openings_anybody_can(o, o->starts[k])) {
                 sbuf_text(out, shown++ ? "," : "");
                 openings_write(out, &o->days[i], o->starts[k]);
             }
@@ -188,26 +191,67 @@ static enum err answer(struct call *c, struct sbuf *body)
     return e;
 }
 
-static enum err read_slots(struct call *c)
+/* What strangers may know of the service, if anything. */
+static enum err find_service(struct call *c)
 {
     PGresult *rows;
-    struct openings o;
-    struct sbuf body;
     TRY(public_enter(c));
     call_set(c, "w_service", call_get(c, "id")->text);
     TRY(call_query(c, &public_service, &rows));
-    TRY(PQntuples(rows) ? ask_days(c) : call_refuse(c, E_NOT_FOUND, NULL, NULL));
+    return PQntuples(rows) ? OK : call_refuse(c, E_NOT_FOUND, NULL, NULL);
+}
+
+static enum err load(struct call *c, struct openings *o)
+{
     call_set(c, "w_staff", call_get(c, "staff_id")->text);
     call_set_int(c, "w_step", PUBLIC_GRID);
-    TRY(openings_load(c, &o));
+    TRY(openings_load(c, o));
+    return o->zone ? OK : call_refuse(c, E_NOT_FOUND, NULL, NULL); /* it has gone meanwhile */
+}
+
+static void write_zone(struct sbuf *out, const struct openings *o)
+{
+    sbuf_text(out, "{\"time_zone\":");
+    sbuf_json(out, slice_of(o->zone));
+}
+
+static enum err read_slots(struct call *c)
+{
+    struct openings o;
+    struct sbuf body;
+    TRY(find_service(c));
+    TRY(ask_days(c));
+    TRY(load(c, &o));
     sbuf_init(&body);
-    sbuf_text(&body, "{\"time_zone\":");
-    sbuf_json(&body, slice_of(o.zone));
+    write_zone(&body, &o);
     sbuf_text(&body, ",\"people\":[");
     write_people(&body, &o);
     sbuf_text(&body, "],\"days\":[");
     write_days(&body, &o);
     sbuf_text(&body, "]}");
+    return answer(c, &body);
+}
+
+static enum err read_next(struct call *c)
+{
+    struct openings o;
+    struct sbuf body;
+    const struct openings_day *day;
+    int64_t start;
+    TRY(find_service(c));
+    TRY(load(c, &o));
+    const char *zone = o.zone;
+    TRY(openings_find_next(c, &o, &day, &start));
+    o.zone = zone; /* the service may be gone from the days that were loaded last */
+    sbuf_init(&body);
+    write_zone(&body, &o);
+    sbuf_text(&body, ",\"next\":");
+    if (day) {
+        openings_write(&body, day, start);
+    } else {
+        sbuf_text(&body, "null");
+    }
+    sbuf_char(&body, '}');
     return answer(c, &body);
 }
 
@@ -243,6 +287,9 @@ const struct route public_read_routes[] = {
             service_columns, service_stmts, read_service, SHAPE_ONE) },
     { SHOWS("/services/{id}/slots", "When a service is free: half hours, or its own grid",
             slots_params, slots_columns, slots_stmts, read_slots, SHAPE_RAW),
+      .vars = slots_vars },
+    { SHOWS("/services/{id}/next", "The next time that a service is free", next_params,
+            next_columns, slots_stmts, read_next, SHAPE_RAW),
       .vars = slots_vars },
     { SHOWS("/challenge", "The work that a hold or a booking asks for", practice_params,
             challenge_columns, challenge_stmts, make_challenge, SHAPE_RAW) },
