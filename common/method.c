@@ -27,6 +27,11 @@ bool method_is_safe(enum method m)
     return m == M_GET || m == M_HEAD || m == M_OPTIONS;
 }
 
+bool method_has_body(enum method m)
+{
+    return m == M_POST || m == M_PUT || m == M_PATCH;
+}
+
 void method_list(uint32_t set, char out[64])
 {
     size_t n = 0;

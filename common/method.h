@@ -11,6 +11,8 @@ const char *method_name(enum method m);
 enum method method_parse(struct slice s);
 /* GET, HEAD, OPTIONS: repeated without harm. */
 bool method_is_safe(enum method m);
+/* POST, PUT, PATCH: what they carry has a meaning (RFC 9110 9.3). */
+bool method_has_body(enum method m);
 /* A set has bit 1 << M for each method: "GET, HEAD, POST" into out, for the Allow field. M_OTHER has no name there. */
 void method_list(uint32_t set, char out[64]);
 

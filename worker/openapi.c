@@ -178,13 +178,13 @@ static void write_refusals(struct sbuf *b, const struct route_plan *plan)
         bool applies;
         const char *status;
     } refusals[] = {
-        { plan->params.has_body, "400" },
+        { plan->params.reads_body, "400" },
         { !r->open || r->cost == COST_AUTH, "401" },
         { !r->open || r->cost == COST_AUTH, "403" },
         { in_path, "404" },
         { r->handler && !method_is_safe(r->method), "409" },
         { r->if_match, "412" },
-        { plan->params.has_body || plan->params.has_query, "422" },
+        { plan->params.reads_body || plan->params.has_query, "422" },
         { r->if_match, "428" },
     };
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {

@@ -114,6 +114,7 @@ enum err params_compile(const struct route *r, const struct param *builtin, stru
     for (const struct param *p = builtin; p && p->name; p++) {
         TRY(compile_row(r, out, p, why));
     }
+    out->reads_body = out->has_body || method_has_body(r->method);
     out->form = r->form;
     out->page = r->page;
     if (r->form && !out->has_body) {
@@ -467,7 +468,7 @@ static enum err read_json(struct reader *r, const struct frame_request *req)
 
 static enum err read_body(struct reader *r, const struct frame_request *req)
 {
-    if (!r->plan->has_body || req->body.n == 0) {
+    if (!r->plan->reads_body || req->body.n == 0) {
         return OK; /* an absent body is an object without members */
     }
     if (media_is(req->content_type, MEDIA_JSON)) {

@@ -13,9 +13,10 @@ struct params_plan {
         rows[ROUTE_PARAMS_LIMIT + 1]; /* as declared, then the built-in ones; a zeroed row ends */
     struct value fallback[ROUTE_PARAMS_LIMIT]; /* what an absent one becomes */
     uint8_t path_index[ROUTE_PARAMS_LIMIT];    /* IN_PATH: which {name} of the pattern */
-    bool has_query, has_body;
-    bool form; /* the body may be a form */
-    bool page; /* what mailers and messengers add to a link's query is passed over */
+    bool has_query, has_body;                  /* there are rows of these */
+    bool reads_body; /* without rows, too: then nothing but an object without members is right */
+    bool form;       /* the body may be a form */
+    bool page;       /* what mailers and messengers add to a link's query is passed over */
 };
 
 /* E_CONFIG with a sentence on rows that cannot work: two of one name, a {name} without a row, a fallback that its own

@@ -143,10 +143,13 @@ static const struct params_fault *check_int(const struct param *row, struct slic
     return keep(s, arena, out);
 }
 
-static const struct params_fault *check_bool(struct slice s, struct value *out)
+/* A query may say 1 and 0 as well. */
+static const struct params_fault *check_bool(const struct param *row, struct slice s,
+                                             struct value *out)
 {
-    out->number = slice_eq(s, SLICE("true"));
-    if (!out->number && !slice_eq(s, SLICE("false"))) {
+    bool query = row->in == IN_QUERY;
+    out->number = slice_eq(s, SLICE("true")) || (query && slice_eq(s, SLICE("1")));
+    if (!out->number && !slice_eq(s, SLICE("false")) && !(query && slice_eq(s, SLICE("0")))) {
         return &not_bool;
     }
     out->text = out->number ? "true" : "false";
@@ -590,7 +593,7 @@ const struct params_fault *params_text(const struct param *row, struct slice s, 
     case T_INT:
         return check_int(row, s, arena, out);
     case T_BOOL:
-        return check_bool(s, out);
+        return check_bool(row, s, out);
     case T_UUID:
         return check_uuid(s, arena, out);
     case T_DATE:

@@ -153,7 +153,8 @@ struct route {
         unowned; /* whatever the permission's reach, there is nobody's row in it yet: what it makes becomes the caller's */
     bool enrolment; /* also for who still has to set up a second factor before anything else */
     enum cost cost;
-    uint32_t max_body; /* bytes; 0: 64 KiB for methods with body rows, none otherwise */
+    uint32_t
+        max_body; /* bytes; 0: 64 KiB for POST, PUT and PATCH and where there are body rows, none otherwise */
     const struct param *params;
     const struct param *vars;     /* further placeholders that the handler sets */
     const struct column *columns; /* of the answer */

@@ -185,7 +185,7 @@ static enum err map_add(struct routes *out, const struct route *r, struct sbuf *
         }
     }
     struct route_entry *e = &map->rows[map->count++];
-    bool body = false;
+    bool body = method_has_body(r->method);
     for (const struct param *p = r->params; p && p->name; p++) {
         body |= p->in == IN_BODY;
     }

@@ -268,6 +268,12 @@ Test(input, bodies_where_none_belongs)
     cr_expect(status == 413 || status == 400 || status == 422, "GET with a body: %d", status);
     status = api_send(&a, "GET", "/api/v1/me", NULL, "Content-Length: 0\r\n")->status;
     cr_expect_eq(status, 200, "GET with an empty body: %d", status);
+    /* Who has nothing to say may say so with an object without members; a member is named. */
+    struct answer *r = api_post(&a, "/api/v1/auth/logout", "{\"why\":1}");
+    cr_expect_eq(r->status, 422, "%d %s", r->status, r->http.body);
+    cr_expect(answer_blames(r, "/why"), "%s", r->http.body);
+    r = api_post(&a, "/api/v1/auth/logout", "{}");
+    cr_expect_eq(r->status, 204, "%d %s", r->status, r->http.body);
     api_close(&a);
     api_release();
 }

@@ -292,6 +292,27 @@ Test(params, every_type)
     }
 }
 
+/* 1 and 0 belong to queries; a body of JSON has its own true and false. */
+Test(params, bool_of_a_query)
+{
+    static const struct {
+        enum where in;
+        const char *text, *out;
+    } cases[] = {
+        { IN_QUERY, "1", "true" }, { IN_QUERY, "0", "false" }, { IN_QUERY, "false", "false" },
+        { IN_QUERY, "2", NULL },   { IN_QUERY, "", NULL },     { IN_BODY, "1", NULL },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct param row = { .name = "x", .in = cases[i].in, .type = T_BOOL };
+        struct value v = { 0 };
+        bool taken = !params_text(&row, slice_of(cases[i].text), &arena, &v);
+        cr_expect_eq(taken, cases[i].out != NULL, "\"%s\"", cases[i].text);
+        if (taken && cases[i].out) {
+            cr_expect_str_eq(v.text, cases[i].out);
+        }
+    }
+}
+
 /* Spans of a day, and of a week where there are choices; ids with numbers. */
 Test(params, lists)
 {
