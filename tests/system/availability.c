@@ -341,7 +341,7 @@ Test(availability, what_slots_refuse)
         { "to", api_text("?service_id=%s&from=2027-01-02&to=2027-01-01", s.service) },
         { "to", api_text("?service_id=%s&from=2027-01-01&to=2027-03-04", s.service) },
         { "to", api_text("?service_id=%s&from=2027-01-01&to=9999-12-31", s.service) },
-        { "explain", api_text("?service_id=%s&explain=1", s.service) },
+        { "explain", api_text("?service_id=%s&explain=yes", s.service) },
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         expect_blamed(api_get(&s.owner, SLOTS "%s", bad[i][1]), bad[i][0], bad[i][1]);
