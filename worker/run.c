@@ -57,12 +57,15 @@ static enum err judge_row(struct call *c, const PGresult *rows, const PGresult *
 
 /* ---- batched ---- */
 
-enum err run_send(struct call *c)
+enum err run_send(struct call *c, bool flush)
 {
     const struct stmt_plan *sql;
     enum err e = choose_sql(c, &sql);
     if (e == OK) {
         e = unit_send(c->unit, sql, stmt_for(c->plan->probe, c));
+    }
+    if (e == OK && flush) {
+        e = unit_flush(c->unit);
     }
     return e == OK ? OK : refuse(c, e);
 }

@@ -9,8 +9,9 @@
 /* Whether it can share a batch. */
 bool run_is_batched(const struct call *c);
 
-/* Batched, first half: queues its unit. On failure c->reply is the refusal. */
-MUST_USE enum err run_send(struct call *c);
+/* Batched, first half: queues its unit; flush: its results do not wait for those of its group. On failure c->reply is the
+ * refusal. */
+MUST_USE enum err run_send(struct call *c, bool flush);
 /* Second half. E_AGAIN: it failed in a way that a second run may not (run_alone after db_settle); otherwise OK and
  * c->reply is the answer. */
 MUST_USE enum err run_collect(struct call *c);

@@ -26,6 +26,7 @@
 #define CHANNELS_MAX      128               /* router processes */
 #define ARENA_MAX         ((size_t)8 << 20) /* of one request */
 #define BODY_KEEP         ((size_t)64 << 10)
+#define SINGLY_MOST       4 /* requests of a batch whose answers leave one by one */
 #define IDLE_TICK_MS      5000
 #define REACH_TICK_MS     200                    /* while the database was not reached yet */
 #define REACH_PATIENCE_US (3 * INT64_C(1000000)) /* then a slot serves without one */
@@ -189,6 +190,13 @@ static void run_again(struct serve *s, int64_t now)
     }
 }
 
+/* While few come, what is slow holds up nobody who stood before it: each answer leaves as soon as the server has it. Where
+ * many come, one write for all is worth more. */
+static bool answers_singly(const struct serve *s)
+{
+    return s->job_count > 1 && s->job_count <= SINGLY_MOST;
+}
+
 /* Those that share a Sync (shared) stand behind those with one of their own: a batch's requests are concurrent, so no
  * client can tell their order. */
 static void send_jobs(struct serve *s, bool shared)
@@ -196,7 +204,7 @@ static void send_jobs(struct serve *s, bool shared)
     for (size_t i = 0; i < s->job_count; i++) {
         struct job *j = &s->jobs[i];
         if (unit_is_shared(&j->call) == shared) {
-            j->queued = !j->from->broken && run_send(&j->call) == OK;
+            j->queued = !j->from->broken && run_send(&j->call, shared && answers_singly(s)) == OK;
         }
     }
 }
@@ -211,6 +219,9 @@ static void collect_jobs(struct serve *s, bool shared, int64_t now)
         j->again = j->queued && run_collect(&j->call) == E_AGAIN;
         if (!j->again) {
             job_reply(j, now);
+        }
+        if (answers_singly(s)) {
+            write_channels(s);
         }
     }
 }

@@ -332,6 +332,16 @@ enum err unit_send(struct unit *u, const struct stmt_plan *sql, const struct stm
     return e;
 }
 
+enum err unit_flush(struct unit *u)
+{
+    if (db_send_flush(u->conn)) {
+        return OK;
+    }
+    u->conn->lost = true; /* its steps are owed, and nobody collects them */
+    db_doubt(u->conn, "flush_failed");
+    return unit_fail(u, E_DB_UNAVAILABLE);
+}
+
 enum err unit_collect(struct unit *u)
 {
     enum db_step_kind kind, last = u->shared ? STEP_COMMIT : STEP_SYNC;

@@ -35,6 +35,8 @@ bool unit_is_shared(const struct call *c);
  * was queued, or u->conn is lost. */
 MUST_USE enum err unit_send(struct unit *u, const struct stmt_plan *sql,
                             const struct stmt_plan *probe);
+/* Batched, behind unit_send: the server is to send the unit's results before it goes on with the group. */
+MUST_USE enum err unit_flush(struct unit *u);
 /* Batched: takes its results off the connection, in the order of unit_send; db_flush came before. The verdict of the whole
  * unit: OK means committed, u->rows and u->probe are there. A unit that a neighbour's error skipped is E_AGAIN with u->retry. */
 MUST_USE enum err unit_collect(struct unit *u);

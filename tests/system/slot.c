@@ -246,6 +246,27 @@ Test(slot, a_batch_of_two_practices_answers_each_its_own)
     end(&f);
 }
 
+/* Two practices' reads in one batch: who stands first is answered while the other waits for a lock. */
+Test(slot, a_slow_read_holds_up_nobody_before_it)
+{
+    struct fixture f = begin();
+    struct frame_request quick = request_of(&f.b, 1, "/api/v1/business"),
+                         slow = request_of(&f.a, 2, "/api/v1/business");
+    cr_assert_eq(ask(&f.peer, &quick).status, 200);
+    struct hold hold = hold_begin("practice-a", "business");
+    put(&f.peer, &quick);
+    put(&f.peer, &slow);
+    peer_send(&f.peer);
+    struct answer a = peer_reply(&f.peer);
+    hold_end(&hold);
+    cr_expect_eq(a.id, 1);
+    cr_expect_eq(a.status, 200, "%s", a.body);
+    a = peer_reply(&f.peer);
+    cr_expect_eq(a.id, 2);
+    cr_expect_eq(a.status, 200, "the lock was given up before the first was answered: %s", a.body);
+    end(&f);
+}
+
 Test(slot, one_failing_unit_leaves_its_neighbours_alone)
 {
     struct fixture f = begin();
