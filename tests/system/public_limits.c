@@ -321,6 +321,20 @@ static size_t refused(const struct shot *shots, const char *code)
     return volley_count(shots, MANY, 409, code) + volley_count(shots, MANY, 503, "overloaded");
 }
 
+/* Somebody new who books, with the work done. */
+static struct shot shot_of_stranger(struct lobby *l, const char *start, const char *from)
+{
+    return (struct shot){
+        .token = "",
+        .method = "POST",
+        .path = stranger_path(A, "/book"),
+        .from = from,
+        .body = api_text("{\"service_id\":\"%s\",\"starts_at\":\"%s\",\"given_name\":\"Ana\","
+                         "\"email\":\"%s\",%s}",
+                         l->service, start, stranger_email(), stranger_work(&l->stranger, A)),
+    };
+}
+
 /* ---- of a day ---- */
 
 /* So many bookings are counted, of all addresses. */
@@ -385,16 +399,7 @@ Test(public_limits, fifty_bookings_from_one_address)
     struct lobby l = lobby_open("");
     static struct shot shots[MANY];
     for (int i = 0; i < MANY; i++) {
-        shots[i] = (struct shot){
-            .token = "",
-            .method = "POST",
-            .path = stranger_path(A, "/book"),
-            .from = "127.0.3.1",
-            .body = api_text("{\"service_id\":\"%s\",\"starts_at\":\"%s\",\"given_name\":\"Ana\","
-                             "\"email\":\"%s\",%s}",
-                             l.service, lobby_start(&l, i), stranger_email(),
-                             stranger_work(&l.stranger, A)),
-        };
+        shots[i] = shot_of_stranger(&l, lobby_start(&l, i), "127.0.3.1");
     }
     volley_fire(shots, MANY);
     volley_print("one address", shots, MANY);
@@ -416,18 +421,11 @@ Test(public_limits, three_visits_to_come_unless_said_otherwise)
 
 /* ---- many at once ---- */
 
+/* From as many addresses: of one they come one after another. */
 static void load_strangers(struct lobby *l, struct shot *shots, const char *start)
 {
     for (int i = 0; i < MANY; i++) {
-        shots[i] = (struct shot){
-            .token = "",
-            .method = "POST",
-            .path = stranger_path(A, "/book"),
-            .from = api_text("127.0.1.%d", i + 1), /* else they come one after another */
-            .body = api_text("{\"service_id\":\"%s\",\"starts_at\":\"%s\",\"given_name\":\"Ana\","
-                             "\"email\":\"%s\",%s}",
-                             l->service, start, stranger_email(), stranger_work(&l->stranger, A)),
-        };
+        shots[i] = shot_of_stranger(l, start, api_text("127.0.1.%d", i + 1));
     }
 }
 
@@ -452,7 +450,7 @@ Test(public_limits, fifty_strangers_want_one_time)
     lobby_close(&l);
 }
 
-/* With anybody: as many as there are people, and nobody is told to come back. */
+/* With anybody: as many as there are people. */
 Test(public_limits, fifty_strangers_want_one_of_four)
 {
     struct lobby l = lobby_open("");
